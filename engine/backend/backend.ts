@@ -1,0 +1,72 @@
+// A compute device: it holds tensors, compiles plans and runs steps. `cpu` is the readable reference, `webgpu` the fast one.
+import type { TensorType } from '../format/ggml-types'
+import type { Plan } from '../graph/plan'
+import type { EngineError } from '../protocol/errors'
+
+export interface DeviceInfo {
+  /** For people: "llvmpipe (LLVM 15.0.6, 256 bits)" or "AMD EPYC, 2 cores". */
+  readonly name: string
+  /** True for a rasterizer that pretends to be a GPU (lavapipe, SwiftShader, WARP). */
+  readonly software: boolean
+  readonly f16: boolean
+  /** Lane counts of subgroup operations, undefined when the adapter has none. */
+  readonly subgroups: { min: number; max: number } | undefined
+  /** Largest single binding in bytes; larger matrices are split in bands of rows. */
+  readonly maxBindingBytes: number
+  /** Tokens per prefill step that keep the device busy without making a cancel wait long. */
+  readonly prefillChunk: number
+}
+
+export interface WeightSpec {
+  readonly label: string
+  readonly type: TensorType
+  /** A vector has one row. */
+  readonly rows: number
+  readonly cols: number
+}
+
+/** A weight or a state tensor on a device; only the backend that made it can look inside. */
+export interface Tensor {
+  readonly label: string
+  readonly type: TensorType
+  readonly rows: number
+  readonly cols: number
+}
+
+/** A plan with kernels chosen and buffers laid out. */
+export interface Executable {
+  readonly plan: Plan
+  dispose(): void
+}
+
+export interface StepInput {
+  /** 1 to plan.maxTokens token ids. */
+  readonly tokens: readonly number[]
+  /** Tokens already in the state. */
+  readonly position: number
+}
+
+export interface Backend {
+  readonly kind: 'webgpu' | 'cpu'
+  readonly device: DeviceInfo
+  /** Resolves once, when the device is gone for good. Never resolves on cpu. */
+  readonly lost: Promise<EngineError>
+  /**
+   * Uploads a weight in the file's own layout; `read` is called for consecutive byte ranges from the first byte to the last,
+   * so that a matrix larger than memory for buffers never lies in it whole. Throws `out-of-memory`.
+   */
+  createWeight(
+    spec: WeightSpec,
+    read: (offset: number, length: number) => Promise<Uint8Array>,
+  ): Promise<Tensor>
+  /** Zero-filled f32 tensor. Throws `out-of-memory`. */
+  createState(label: string, rows: number, cols: number): Tensor
+  destroy(tensor: Tensor): void
+  /** `weights` has an entry for every WeightRef in the plan. */
+  compile(plan: Plan, weights: ReadonlyMap<string, Tensor>): Promise<Executable>
+  /** Enqueues one step and returns at once. `state` has an entry for every StateRef. Steps run in order. */
+  run(executable: Executable, state: ReadonlyMap<string, Tensor>, step: StepInput): void
+  /** The result of the latest `run`: [outputs, cols], row after row. The only wait. Rejects with `device-lost`. */
+  read(executable: Executable): Promise<Float32Array>
+  dispose(): void
+}

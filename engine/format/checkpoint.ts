@@ -1,0 +1,22 @@
+// A model on disk, whatever its format: metadata under GGUF's key names, and tensors read by name.
+import type { TensorType } from './ggml-types'
+
+export type MetadataValue =
+  number | bigint | boolean | string | readonly MetadataValue[] | Float32Array | Int32Array | Uint32Array
+
+export interface TensorInfo {
+  name: string
+  type: TensorType
+  /** Outermost dimension first, as in PyTorch: a matrix is [rows, columns], and a row is contiguous. */
+  shape: readonly number[]
+  bytes: number
+}
+
+export interface Checkpoint {
+  readonly path: string
+  readonly metadata: ReadonlyMap<string, MetadataValue>
+  readonly tensors: ReadonlyMap<string, TensorInfo>
+  /** Bytes `offset` to `offset + length` of one tensor. Throws EngineError `bad-file` when the file is shorter. */
+  read(tensor: string, offset: number, length: number): Promise<Uint8Array>
+  close(): Promise<void>
+}

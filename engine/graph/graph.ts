@@ -1,0 +1,128 @@
+// A forward pass as a list of operations on named values. The same graph runs on every backend.
+
+/** Rows of a value: one per token of the step, or one per position whose logits are wanted. */
+export type Rows = 'tokens' | 'outputs'
+
+/** An activation: f32, [rows, cols], row after row. */
+export interface Value {
+  readonly id: number
+  readonly rows: Rows
+  readonly cols: number
+  readonly label: string
+}
+
+/** A tensor that never changes, by its name in the model: matrices are [rows, cols], vectors have one row. */
+export interface WeightRef {
+  readonly weight: string
+}
+
+/** A tensor that belongs to a State and outlives the step: f32, [capacity, cols]. */
+export interface StateRef {
+  readonly state: string
+}
+
+export type Activation = 'silu' | 'gelu-tanh'
+
+/**
+ * The vocabulary of operations. `out` is written whole; inputs are never changed, state tensors are.
+ * T is the number of tokens of the step, `position` the number of tokens already in the state.
+ */
+export type Operation =
+  /** out[t] = table[token[t]] */
+  | { op: 'embed'; table: WeightRef; out: Value }
+  /** out[t] = x[t] / sqrt(mean(x[t]^2) + eps) * weight, over each `group` columns (all of them unless said otherwise) */
+  | { op: 'rms-norm'; x: Value; weight: WeightRef; eps: number; out: Value }
+  /** out[t] = weight * x[t] + bias + add[t] */
+  | {
+      op: 'matmul'
+      weight: WeightRef
+      bias: WeightRef | undefined
+      x: Value
+      add: Value | undefined
+      out: Value
+    }
+  /**
+   * Rotates pairs inside each head of x [T, heads * headDim] by the angles of the token's position.
+   * `table` [context, rotaryDims] holds cos and sin interleaved: entry 2i is the cosine of pair i, 2i+1 its sine;
+   * a table computed in float64 on the host, because WGSL's sin is only exact near zero.
+   * Pair i is (x[2i], x[2i+1]) when interleaved, (x[i], x[i + rotaryDims/2]) when half; later columns pass through.
+   */
+  | {
+      op: 'rope'
+      x: Value
+      table: WeightRef
+      heads: number
+      headDim: number
+      rotaryDims: number
+      pairs: 'interleaved' | 'half'
+      out: Value
+    }
+  /** cache[position + t] = x[t] */
+  | { op: 'append'; x: Value; cache: StateRef }
+  /**
+   * Causal attention of q [T, heads * headDim] over rows 0 to position + t of the caches [capacity, kvHeads * headDim]:
+   * softmax(q . k * scale) v, query head h reading kv head floor(h / (heads / kvHeads)).
+   */
+  | {
+      op: 'attention'
+      q: Value
+      k: StateRef
+      v: StateRef
+      heads: number
+      kvHeads: number
+      headDim: number
+      scale: number
+      out: Value
+    }
+  /** out = activation(gate) * up, element by element */
+  | { op: 'gated'; activation: Activation; gate: Value; up: Value; out: Value }
+  /** out[0] = x[T - 1] when only the last position's logits are wanted, else out = x */
+  | { op: 'select-outputs'; x: Value; out: Value }
+
+export interface Graph {
+  readonly operations: readonly Operation[]
+  /** The value that is read back: [outputs, vocabulary]. */
+  readonly result: Value
+}
+
+/** Collects operations; every method appends one and returns what it computes. */
+export class GraphBuilder {
+  readonly #operations: Operation[] = []
+  #nextId = 0
+
+  value(rows: Rows, cols: number, label: string): Value {
+    return { id: this.#nextId++, rows, cols, label }
+  }
+
+  push(operation: Operation): void {
+    this.#operations.push(operation)
+  }
+
+  build(result: Value): Graph {
+    return { operations: this.#operations, result }
+  }
+}
+
+/** Values an operation reads, in a fixed order. */
+export function inputsOf(operation: Operation): Value[] {
+  switch (operation.op) {
+    case 'embed':
+      return []
+    case 'rms-norm':
+    case 'rope':
+    case 'append':
+    case 'select-outputs':
+      return [operation.x]
+    case 'matmul':
+      return operation.add ? [operation.x, operation.add] : [operation.x]
+    case 'attention':
+      return [operation.q]
+    case 'gated':
+      return [operation.gate, operation.up]
+  }
+}
+
+/** The value an operation writes; `append` writes state only. */
+export function outputOf(operation: Operation): Value | undefined {
+  return operation.op === 'append' ? undefined : operation.out
+}

@@ -1,0 +1,128 @@
+// Our own LSP messages; ghost text itself is the standard `textDocument/inlineCompletion`.
+import {
+  NotificationType,
+  NotificationType0,
+  ProgressType,
+  RequestType,
+  RequestType0,
+} from 'vscode-languageserver-protocol'
+import type { ChatMessage, FinishReason, Usage } from './chat'
+
+/** Checked in `initialize`: extension and engine come from one package, but a stale process may linger. */
+export const protocolVersion = 1
+
+/** `InitializeParams.initializationOptions`. `settings` is parsed by `parseSettings`. */
+export interface InitializationOptions {
+  protocolVersion: number
+  settings: unknown
+}
+
+/** Ask for an answer. Text arrives as partial results (`delta`); the response tells why it ended. */
+export namespace ChatRequest {
+  export interface Params {
+    messages: ChatMessage[]
+    /** Token for `delta` progress. Without it the whole text is in the result alone. */
+    partialResultToken?: string | number
+  }
+  export interface Delta {
+    text: string
+  }
+  export interface Result {
+    text: string
+    finishReason: FinishReason
+    usage: Usage
+    /** Turns left out because the conversation did not fit the model's window. */
+    droppedMessages: number
+  }
+  export const type = new RequestType<Params, Result, void>('hearth/chat')
+  export const delta = new ProgressType<Delta>()
+}
+
+/** Explain code: the engine owns the prompt, so every editor asks alike. Streams like `hearth/chat`. */
+export namespace ExplainRequest {
+  export interface Params {
+    code: string
+    languageId: string
+    /** Shown to the model as the name of the file; never opened. */
+    path: string
+    partialResultToken?: string | number
+  }
+  export const type = new RequestType<Params, ChatRequest.Result, void>('hearth/explain')
+}
+
+export type EngineState = 'starting' | 'downloading' | 'loading' | 'ready' | 'busy' | 'error'
+
+/** Sent on every change; the status bar is a picture of it. */
+export interface EngineStatus {
+  state: EngineState
+  /** Catalog id or file path of the model in use or being loaded. */
+  model: string
+  /** Such as "webgpu: llvmpipe (software)" or "cpu"; empty before the device is open. */
+  device: string
+  /** Why this device: "hearth.device is auto; no WebGPU adapter was found". */
+  deviceReason: string
+  /** Decode speed of the last answer; 0 before the first. */
+  tokensPerSecond: number
+  /** 0 to 1 while downloading or loading. */
+  progress?: number
+  /** One line for people: what is going on, or the error with its next step. */
+  message: string
+}
+
+export namespace StatusNotification {
+  export const type = new NotificationType<EngineStatus>('hearth/status')
+}
+export namespace StatusRequest {
+  export const type = new RequestType0<EngineStatus, void>('hearth/getStatus')
+}
+
+export interface ModelInfo {
+  id: string
+  title: string
+  /** Bytes on disk or to download. */
+  bytes: number
+  installed: boolean
+  license: string
+  description: string
+}
+
+/** The catalog, with what is already on this machine. */
+export namespace ModelsRequest {
+  export const type = new RequestType0<ModelInfo[], void>('hearth/models')
+}
+
+/** Load a model, downloading it first when needed. Progress is work-done progress; resolves with the new status. */
+export namespace LoadModelRequest {
+  export interface Params {
+    model: string
+    workDoneToken?: string | number
+  }
+  export const type = new RequestType<Params, EngineStatus, void>('hearth/loadModel')
+}
+
+/** The user took a suggestion whole. */
+export namespace DidAcceptNotification {
+  export interface Params {
+    uri: string
+    text: string
+  }
+  export const type = new NotificationType<Params>('hearth/didAccept')
+}
+
+/** The last prompts with their timings, newest first, for "Show Log" and for debugging. In memory only. */
+export namespace RequestLogRequest {
+  export interface Entry {
+    at: string
+    kind: 'completion' | 'chat'
+    prompt: string
+    text: string
+    outcome: string
+    usage?: Usage
+  }
+  export const type = new RequestType0<Entry[], void>('hearth/requestLog')
+}
+
+/** Forget the conversation's cached state, so its memory is free for others. */
+export namespace ResetChatNotification {
+  export const type = new NotificationType0('hearth/resetChat')
+}

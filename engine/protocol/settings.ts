@@ -1,0 +1,100 @@
+// The one truth about settings: schema, defaults, descriptions. A test keeps package.json in step with it.
+import * as v from 'valibot'
+
+const described = <T extends v.GenericSchema>(schema: T, text: string) => v.pipe(schema, v.description(text))
+const numberBetween = (low: number, high: number) => v.pipe(v.number(), v.minValue(low), v.maxValue(high))
+
+/** `hearth.*` as nested objects. Unknown keys are ignored; a bad value falls back to its default. */
+export const settingsSchema = v.object({
+  model: described(
+    v.fallback(v.string(), 'smollm2-135m-instruct'),
+    'Model to run: an id from the catalog, or the path of a GGUF file.',
+  ),
+  device: described(
+    v.fallback(v.picklist(['auto', 'webgpu', 'cpu']), 'auto'),
+    'Where the model runs. `auto` takes the GPU when there is one and the processor otherwise.',
+  ),
+  contextLength: described(
+    v.fallback(v.pipe(numberBetween(256, 131072), v.integer()), 4096),
+    'Most tokens a conversation may hold. More needs more memory; a model trained for less is never asked for more.',
+  ),
+  completion: v.object({
+    enabled: described(v.fallback(v.boolean(), true), 'Show ghost text while typing.'),
+    languages: described(
+      v.fallback(v.record(v.string(), v.boolean()), { '*': true }),
+      'Ghost text by language id; `*` is every language not named.',
+    ),
+    debounceMs: described(
+      v.fallback(numberBetween(0, 2000), 75),
+      'Pause in typing, in milliseconds, before the model is asked.',
+    ),
+    maxTokens: described(
+      v.fallback(v.pipe(numberBetween(1, 512), v.integer()), 64),
+      'Longest suggestion, in tokens.',
+    ),
+    timeBudgetMs: described(
+      v.fallback(numberBetween(100, 60000), 4000),
+      'Longest time, in milliseconds, that a suggestion may be generated for; what is ready by then is shown.',
+    ),
+  }),
+  chat: v.object({
+    temperature: described(
+      v.fallback(numberBetween(0, 2), 0.2),
+      'Randomness of answers; 0 always takes the likeliest token.',
+    ),
+    topP: described(
+      v.fallback(numberBetween(0.01, 1), 0.95),
+      'Smallest set of tokens whose probabilities reach this sum.',
+    ),
+    repeatPenalty: described(
+      v.fallback(numberBetween(1, 2), 1.1),
+      'How strongly words already said are avoided; 1 is off.',
+    ),
+    maxTokens: described(
+      v.fallback(v.pipe(numberBetween(1, 32768), v.integer()), 1024),
+      'Longest answer, in tokens.',
+    ),
+    systemPrompt: described(
+      v.fallback(
+        v.string(),
+        'You are Hearth, a concise programming assistant. Answer with short explanations and code blocks.',
+      ),
+      'Told to the model before every conversation.',
+    ),
+  }),
+  engine: v.object({
+    nodePath: described(
+      v.fallback(v.string(), ''),
+      'Node.js 20 or newer for the engine process. Empty: the one inside the editor, else `node` on PATH.',
+    ),
+  }),
+})
+
+export type Settings = v.InferOutput<typeof settingsSchema>
+export type DeviceChoice = Settings['device']
+
+/** Any value from outside as Settings: missing sections and bad values become defaults. */
+export function parseSettings(raw: unknown): Settings {
+  const root = isRecord(raw) ? raw : {}
+  const withSections = { ...root }
+  for (const section of ['completion', 'chat', 'engine'])
+    if (!isRecord(withSections[section])) withSections[section] = {}
+  return v.parse(settingsSchema, fillMissing(withSections))
+}
+
+// `fallback` answers for a bad value, but an absent key of an object is an error of the object; so absent becomes undefined.
+function fillMissing(raw: Record<string, unknown>): Record<string, unknown> {
+  const filled: Record<string, unknown> = {}
+  for (const [key, entry] of Object.entries(settingsSchema.entries)) {
+    const value = raw[key]
+    filled[key] =
+      'entries' in entry && isRecord(value)
+        ? Object.fromEntries(Object.keys(entry.entries).map((name) => [name, value[name]]))
+        : value
+  }
+  return filled
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

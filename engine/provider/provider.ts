@@ -1,0 +1,61 @@
+// Where answers come from. LSP and CLI know this interface only; today the one provider is the local model.
+import type { ChatMessage, FinishReason, Usage } from '../protocol/chat'
+
+export interface CompletionRequest {
+  /** Text before the cursor. */
+  prefix: string
+  /** Text after the cursor. */
+  suffix: string
+  maxTokens: number
+  /** Text that ends the suggestion and is not part of it. */
+  stop: readonly string[]
+  /** Milliseconds of decoding after which what is there is good enough. */
+  timeBudgetMs: number
+}
+
+export interface ChatOptions {
+  messages: readonly ChatMessage[]
+  maxTokens: number
+  temperature: number
+  topP: number
+  repeatPenalty: number
+  /** Same seed, same prompt, same device: same answer. Absent: a new one each time. */
+  seed?: number
+}
+
+export interface Finished {
+  finishReason: FinishReason
+  usage: Usage
+  /** Turns that were left out so that the rest fits. */
+  droppedMessages: number
+}
+
+export interface ProviderInfo {
+  model: string
+  architecture: string
+  backend: 'webgpu' | 'cpu'
+  device: string
+  deviceReason: string
+  contextLength: number
+  loadMs: number
+}
+
+/** Text piece by piece; the generator's return value says how it ended. Cancelling ends with `cancelled`, not with a throw. */
+export type TextStream = AsyncGenerator<string, Finished>
+
+export interface Provider {
+  readonly info: ProviderInfo
+  readonly capabilities: {
+    /** The vocabulary has fill-in-the-middle tokens. Without them the suffix only trims. */
+    fim: boolean
+    chat: boolean
+  }
+  countTokens(text: string): number
+  complete(request: CompletionRequest, signal: AbortSignal): TextStream
+  chat(request: ChatOptions, signal: AbortSignal): TextStream
+  /** Frees the conversation's cache. */
+  resetChat(): void
+  /** Resolves when the device is lost; the provider is useless from then on. */
+  readonly lost: Promise<Error>
+  dispose(): Promise<void>
+}
