@@ -1,11 +1,16 @@
-// Opens a model on this machine: resolve the file, open the device, load the weights.
+// Opens a model on this machine: the file, the device, the weights, and a provider around them.
+import { openBackend } from '../backend/open-backend'
 import type { Log } from '../base/log'
 import type { Progress } from '../base/progress'
+import { openCheckpoint } from '../format/open-checkpoint'
+import { loadModel } from '../model/model'
 import type { DeviceChoice } from '../protocol/settings'
-import type { Provider } from './provider'
+import { chatTemplate } from '../tokenizer/chat-template'
+import { findFim } from '../tokenizer/fim'
+import { LocalProvider } from './local'
 
 export interface OpenLocalOptions {
-  /** The file of a model; see hub.ts for ids. */
+  /** The file of a model; `ensureModel` in hub.ts turns an id into one. */
   path: string
   /** What to call it in status and messages. */
   model: string
@@ -15,7 +20,39 @@ export interface OpenLocalOptions {
   progress: Progress
 }
 
-export function openLocal(options: OpenLocalOptions, signal: AbortSignal): Promise<Provider> {
-  signal.throwIfAborted()
-  return Promise.reject(new Error(options.path))
+/** Throws `bad-file`, `unsupported-arch`, `no-gpu` or `out-of-memory`; nothing stays open then. */
+export async function openLocal(options: OpenLocalOptions, signal: AbortSignal): Promise<LocalProvider> {
+  const start = performance.now()
+  const checkpoint = await openCheckpoint(options.path)
+  try {
+    const { backend, reason } = await openBackend(options.device, options.log)
+    try {
+      const model = await loadModel({ ...options, checkpoint, backend }, signal)
+      const loadMs = performance.now() - start
+      const device = `${backend.kind}: ${backend.device.name}${backend.device.software ? ' (software)' : ''}`
+      options.log.info(
+        `Loaded ${options.model} (${model.config.architecture}) on ${device} in ${Math.round(loadMs)} ms. ${reason}`,
+      )
+      return new LocalProvider({
+        model,
+        backend,
+        fim: findFim(model.tokenizer, checkpoint.metadata),
+        chatTemplate: chatTemplate(checkpoint.metadata, model.tokenizer),
+        info: {
+          model: options.model,
+          architecture: model.config.architecture,
+          backend: backend.kind,
+          device,
+          deviceReason: reason,
+          contextLength: model.contextLength,
+          loadMs,
+        },
+      })
+    } catch (error) {
+      backend.dispose()
+      throw error
+    }
+  } finally {
+    await checkpoint.close()
+  }
 }

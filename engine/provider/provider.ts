@@ -53,8 +53,8 @@ export interface Provider {
   countTokens(text: string): number
   complete(request: CompletionRequest, signal: AbortSignal): TextStream
   chat(request: ChatOptions, signal: AbortSignal): TextStream
-  /** Frees the conversation's cache. */
-  resetChat(): void
+  /** Forgets the conversation's cached state once the answer in progress has ended. */
+  resetChat(signal: AbortSignal): Promise<void>
   /** Resolves when the device is lost; the provider is useless from then on. */
   readonly lost: Promise<Error>
   dispose(): Promise<void>

@@ -1,0 +1,14 @@
+// Llama 1, 2, 3, 3.1, 3.2, Code Llama, Yi, SmolLM2, TinyLlama, DeepSeek-Coder 1; with biases, Granite Code.
+import { ggufTensors } from './gguf-tensors'
+import { transformer } from './spec'
+
+/** RMS norm, rotary positions, grouped-query attention, SwiGLU. The converter permutes q and k, so pairs are neighbors. */
+export const llama = transformer({
+  gguf: ['llama'],
+  norm: { kind: 'rms' },
+  position: { kind: 'rope', pairs: 'interleaved' },
+  attention: { qkvBias: 'optional', outputBias: 'optional' },
+  mlp: { activation: 'silu', bias: 'optional' },
+  head: { tied: 'when-absent' },
+  tensors: ggufTensors,
+})

@@ -1,0 +1,14 @@
+// Qwen 1.5, 2, 2.5 and 2.5-Coder.
+import { ggufTensors } from './gguf-tensors'
+import { transformer } from './spec'
+
+/** Llama with a bias on q, k and v, and rotary pairs half a head apart. Full attention: the graph ignores a configured window, as all published sizes do. */
+export const qwen2 = transformer({
+  gguf: ['qwen2'],
+  norm: { kind: 'rms' },
+  position: { kind: 'rope', pairs: 'half' },
+  attention: { qkvBias: 'required', outputBias: 'absent' },
+  mlp: { activation: 'silu', bias: 'absent' },
+  head: { tied: 'when-absent' },
+  tensors: ggufTensors,
+})

@@ -1,0 +1,21 @@
+// Every model family, by the name a file gives itself. Adding one is one import and one entry.
+import { EngineError } from '../protocol/errors'
+import { llama } from './llama'
+import { qwen2 } from './qwen2'
+import type { ArchSpec } from './spec'
+
+export const architectures: readonly ArchSpec[] = [llama, qwen2]
+
+/** The family that calls itself `name` in `general.architecture`. Throws `unsupported-arch`. */
+export function findArchitecture(name: string): ArchSpec {
+  const found = architectures.find((spec) => spec.gguf.includes(name))
+  if (found) return found
+  const known = architectures.flatMap((spec) => spec.gguf).join(', ')
+  throw new EngineError(
+    'unsupported-arch',
+    `The model's architecture "${name}" is not supported; known: ${known}.`,
+    {
+      hint: 'Choose another model with "Hearth: Select Model" or `hearth models list`.',
+    },
+  )
+}

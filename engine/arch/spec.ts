@@ -1,0 +1,55 @@
+// The vocabulary in which model families are declared. A family is one file of data; only `model/transformer.ts` turns it into a graph.
+import type { Activation } from '../graph/graph'
+
+/** Whether a family's files carry a tensor: always, never, or as the checkpoint has it. */
+export type Presence = 'required' | 'optional' | 'absent'
+
+/** A decoder of attention and feed-forward blocks with a KV cache. */
+export interface TransformerSpec {
+  readonly family: 'transformer'
+  /** Values of `general.architecture` in GGUF files. They are also the prefix of the family's metadata keys. */
+  readonly gguf: readonly string[]
+  readonly norm: { readonly kind: 'rms' }
+  readonly position: {
+    readonly kind: 'rope'
+    /** Which columns of a head turn together, as stored in GGUF: its converter permutes q and k of some families. */
+    readonly pairs: 'interleaved' | 'half'
+  }
+  readonly attention: {
+    readonly qkvBias: Presence
+    readonly outputBias: Presence
+  }
+  readonly mlp: {
+    readonly activation: Activation
+    readonly bias: Presence
+  }
+  /** `when-absent`: a file without an output matrix uses its token embedding for it. */
+  readonly head: { readonly tied: 'when-absent' | 'never' }
+  readonly tensors: TransformerTensors
+}
+
+export type ArchSpec = TransformerSpec
+
+/** Names of tensors in a file; `{n}` is the layer. Weights end in `.weight` and biases in `.bias`. */
+export interface TransformerTensors {
+  readonly embedding: string
+  readonly outputNorm: string
+  readonly head: string
+  /** Divisors of the rotary frequencies [rotaryDims / 2], where a checkpoint carries them (Llama 3.1 and later). */
+  readonly ropeFactors: string
+  readonly attentionNorm: string
+  readonly q: string
+  readonly k: string
+  readonly v: string
+  readonly attentionOutput: string
+  readonly mlpNorm: string
+  readonly gate: string
+  readonly up: string
+  readonly down: string
+  /** Leftovers of old converters that no forward pass reads. */
+  readonly ignored: readonly string[]
+}
+
+export function transformer(spec: Omit<TransformerSpec, 'family'>): TransformerSpec {
+  return { family: 'transformer', ...spec }
+}

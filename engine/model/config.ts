@@ -1,0 +1,109 @@
+// A model's numbers, read from its metadata once and checked, so that the graph builder can trust them.
+import type { ArchSpec } from '../arch/spec'
+import type { Checkpoint } from '../format/checkpoint'
+import { numberOf, optionalNumberOf, optionalStringOf } from '../format/metadata'
+import { EngineError } from '../protocol/errors'
+
+export interface ModelConfig {
+  readonly architecture: string
+  readonly name: string
+  readonly layers: number
+  /** Width of the residual stream. */
+  readonly hidden: number
+  readonly heads: number
+  /** Key and value heads; fewer than `heads` with grouped-query attention. */
+  readonly kvHeads: number
+  readonly headDim: number
+  /** Width inside the feed-forward block. */
+  readonly ffn: number
+  /** Rows of the token embedding, padding included. */
+  readonly vocabulary: number
+  readonly normEps: number
+  readonly rope: RopeConfig
+  /** Longest sequence the model was trained for. */
+  readonly trainedContext: number
+}
+
+export interface RopeConfig {
+  /** Base of the rotary frequencies. */
+  readonly base: number
+  /** Columns of a head that turn; the rest pass through. */
+  readonly dims: number
+  /** Positions are divided by this (linear scaling); 1 is off. */
+  readonly positionScale: number
+}
+
+/** Throws `bad-file` when a number is missing or impossible, `unsupported-arch` for scaling we do not know. */
+export function readConfig(spec: ArchSpec, checkpoint: Checkpoint): ModelConfig {
+  const metadata = checkpoint.metadata
+  const architecture = optionalStringOf(metadata, 'general.architecture') ?? ''
+  const key = (name: string): string => `${architecture}.${name}`
+  const count = (name: string): number => positive(numberOf(metadata, key(name)), key(name))
+
+  const embedding = checkpoint.tensors.get(`${spec.tensors.embedding}.weight`)
+  if (!embedding) throw missingTensor(`${spec.tensors.embedding}.weight`)
+  const hidden = count('embedding_length')
+  const heads = count('attention.head_count')
+  const kvHeads = optionalNumberOf(metadata, key('attention.head_count_kv')) ?? heads
+  const headDim = optionalNumberOf(metadata, key('attention.key_length')) ?? hidden / heads
+  if (heads % kvHeads !== 0 || !Number.isInteger(headDim) || headDim % 2 !== 0) {
+    throw new EngineError(
+      'bad-file',
+      `${heads} heads, ${kvHeads} key-value heads of ${headDim} columns do not fit together.`,
+      {
+        hint: 'The file is damaged or was converted by a faulty tool. Download it again.',
+      },
+    )
+  }
+  return {
+    architecture,
+    name: optionalStringOf(metadata, 'general.name') ?? architecture,
+    layers: count('block_count'),
+    hidden,
+    heads,
+    kvHeads,
+    headDim,
+    ffn: count('feed_forward_length'),
+    vocabulary: embedding.shape[0] ?? 0,
+    normEps: numberOf(metadata, key('attention.layer_norm_rms_epsilon')),
+    rope: {
+      base: optionalNumberOf(metadata, key('rope.freq_base')) ?? 10000,
+      dims: optionalNumberOf(metadata, key('rope.dimension_count')) ?? headDim,
+      positionScale: positionScale(checkpoint, key),
+    },
+    trainedContext: count('context_length'),
+  }
+}
+
+/** Error for a tensor that a file of this family must have. */
+export function missingTensor(name: string): EngineError {
+  return new EngineError('bad-file', `The model file lacks the tensor "${name}".`, {
+    hint: 'The file is damaged or incomplete. Download it again.',
+  })
+}
+
+// Old files name the factor `rope.scale_linear`; Llama 3's scaling comes as a tensor of divisors and has type "none" here.
+function positionScale(checkpoint: Checkpoint, key: (name: string) => string): number {
+  const metadata = checkpoint.metadata
+  const type = optionalStringOf(metadata, key('rope.scaling.type')) ?? 'linear'
+  const factor =
+    optionalNumberOf(metadata, key('rope.scaling.factor')) ??
+    optionalNumberOf(metadata, key('rope.scale_linear')) ??
+    1
+  if (type === 'none') return 1
+  if (type === 'linear') return factor
+  throw new EngineError(
+    'unsupported-arch',
+    `The model scales its positions by "${type}", which is not supported; known: none, linear.`,
+    {
+      hint: 'Choose a file of this model without that scaling.',
+    },
+  )
+}
+
+function positive(value: number, name: string): number {
+  if (Number.isSafeInteger(value) && value > 0) return value
+  throw new EngineError('bad-file', `"${name}" is ${value}, but must be a positive whole number.`, {
+    hint: 'The file is damaged. Download it again.',
+  })
+}

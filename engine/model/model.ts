@@ -1,0 +1,243 @@
+// A loaded model: weights on a device and plans compiled for it.
+import { findArchitecture } from '../arch/registry'
+import type { Backend, Executable, Tensor } from '../backend/backend'
+import type { Log } from '../base/log'
+import type { Progress } from '../base/progress'
+import type { Checkpoint, TensorInfo } from '../format/checkpoint'
+import { stringOf } from '../format/metadata'
+import type { Operation } from '../graph/graph'
+import { makePlan } from '../graph/plan'
+import { EngineError } from '../protocol/errors'
+import { tokenizerFromMetadata } from '../tokenizer/from-gguf'
+import type { Tokenizer } from '../tokenizer/tokenizer'
+import { readConfig, type ModelConfig } from './config'
+import { ropeTable } from './rope-table'
+import { KvCache, type State } from './state'
+import { buildTransformer, ropeTableName, type BuiltGraph } from './transformer'
+
+export interface LoadModelOptions {
+  checkpoint: Checkpoint
+  backend: Backend
+  /** Longest sequence any state of this model may hold; never more than the model was trained for. */
+  contextLength?: number
+  log: Log
+  progress: Progress
+}
+
+export interface ForwardOptions {
+  /** Logits of the last token only, or of every token given. */
+  outputs: 'last' | 'all'
+}
+
+/** Uploads the weights and compiles the decode plan. Throws `bad-file`, `unsupported-arch` or `out-of-memory`. */
+export async function loadModel(options: LoadModelOptions, signal: AbortSignal): Promise<Model> {
+  const { checkpoint, backend, log, progress } = options
+  const spec = findArchitecture(stringOf(checkpoint.metadata, 'general.architecture'))
+  const config = readConfig(spec, checkpoint)
+  const { tokenizer, warnings } = tokenizerFromMetadata(checkpoint.metadata)
+  for (const warning of warnings) log.warn(warning)
+
+  const used = new Set<string>()
+  const built = buildTransformer(spec, config, (name) => {
+    const present = checkpoint.tensors.has(name)
+    if (present) used.add(name)
+    return present
+  })
+  const factorsName = `${spec.tensors.ropeFactors}.weight`
+  used.add(factorsName)
+  refuseUnreadTensors(checkpoint, used, spec.tensors.ignored)
+
+  const contextLength = Math.min(options.contextLength ?? config.trainedContext, config.trainedContext)
+  const weights = new Map<string, Tensor>()
+  try {
+    const factors = checkpoint.tensors.get(factorsName)
+    const table = ropeTable(config.rope, contextLength, factors && (await readVector(checkpoint, factors)))
+    weights.set(ropeTableName, await uploadTable(backend, table, contextLength, config.rope.dims))
+
+    const wanted = weightNames(built.graph.operations).filter((name) => name !== ropeTableName)
+    const total = wanted.reduce((sum, name) => sum + (checkpoint.tensors.get(name)?.bytes ?? 0), 0)
+    let done = 0
+    for (const name of wanted) {
+      signal.throwIfAborted()
+      const info = checkpoint.tensors.get(name)
+      if (!info) continue
+      weights.set(name, await uploadWeight(backend, checkpoint, info))
+      done += info.bytes
+      progress.report(done / total, `Loading ${config.name}`)
+    }
+    const model = new Model(config, tokenizer, contextLength, backend, built, weights)
+    await model.warmUp()
+    return model
+  } catch (error) {
+    for (const tensor of weights.values()) backend.destroy(tensor)
+    throw error
+  }
+}
+
+export class Model implements Disposable {
+  readonly #executables = new Map<string, Promise<Executable>>()
+
+  constructor(
+    readonly config: ModelConfig,
+    readonly tokenizer: Tokenizer,
+    /** Longest sequence a state may hold. */
+    readonly contextLength: number,
+    readonly backend: Backend,
+    private readonly built: BuiltGraph,
+    private readonly weights: ReadonlyMap<string, Tensor>,
+  ) {}
+
+  /** Tokens of one prefill step. */
+  get prefillChunk(): number {
+    return this.backend.device.prefillChunk
+  }
+
+  /** Memory for one sequence of at most `maxTokens`. Throws `out-of-memory`. */
+  createState(maxTokens: number): State {
+    return new KvCache(this.backend, this.built.caches, Math.min(maxTokens, this.contextLength))
+  }
+
+  /**
+   * Appends `tokens` to the state and returns logits, [1 or tokens.length, vocabulary].
+   * Between chunks it looks at the signal; an aborted call leaves the state at the last whole chunk.
+   * Throws `bad-request` for an empty list, an unknown token, or more than the state can hold.
+   */
+  async forward(
+    state: State,
+    tokens: readonly number[],
+    options: ForwardOptions,
+    signal: AbortSignal,
+  ): Promise<Float32Array> {
+    if (!(state instanceof KvCache))
+      throw new EngineError('internal', 'This state belongs to another kind of model.')
+    this.#checkTokens(state, tokens)
+    const rows: Float32Array[] = []
+    let last: Float32Array = new Float32Array(0)
+    for (let start = 0; start < tokens.length; start += this.prefillChunk) {
+      signal.throwIfAborted()
+      const chunk = tokens.slice(start, start + this.prefillChunk)
+      const executable = await this.#executable(chunk.length === 1 ? 1 : this.prefillChunk, options.outputs)
+      this.backend.run(executable, state.tensors, { tokens: chunk, position: state.length })
+      // Reading every chunk keeps the queue one step deep, which is what lets a cancel take effect at once.
+      last = await this.backend.read(executable)
+      state.advance(chunk.length)
+      if (options.outputs === 'all') rows.push(last)
+    }
+    return options.outputs === 'all' ? concatenate(rows) : last
+  }
+
+  /** Compiles what the first request will need, so that it does not pay for it. */
+  async warmUp(): Promise<void> {
+    await this.#executable(1, 'last')
+    await this.#executable(this.prefillChunk, 'last')
+  }
+
+  [Symbol.dispose](): void {
+    for (const executable of this.#executables.values()) {
+      void executable.then(
+        (compiled) => compiled.dispose(),
+        () => undefined,
+      )
+    }
+    for (const tensor of this.weights.values()) this.backend.destroy(tensor)
+  }
+
+  #executable(maxTokens: number, outputs: 'last' | 'all'): Promise<Executable> {
+    const key = `${maxTokens} ${outputs}`
+    let executable = this.#executables.get(key)
+    if (!executable) {
+      executable = this.backend.compile(makePlan(this.built.graph, { maxTokens, outputs }), this.weights)
+      this.#executables.set(key, executable)
+    }
+    return executable
+  }
+
+  #checkTokens(state: State, tokens: readonly number[]): void {
+    if (tokens.length === 0) {
+      throw new EngineError('bad-request', 'The prompt is empty.', {
+        hint: 'Give the model at least one character to go on.',
+      })
+    }
+    const unknown = tokens.find(
+      (token) => !Number.isInteger(token) || token < 0 || token >= this.config.vocabulary,
+    )
+    if (unknown !== undefined) {
+      throw new EngineError(
+        'bad-request',
+        `Token ${unknown} is not in the vocabulary of ${this.config.vocabulary}.`,
+        {
+          hint: 'Use `hearth tokenize` to get tokens of this model.',
+        },
+      )
+    }
+    if (state.length + tokens.length > state.capacity) {
+      throw new EngineError(
+        'bad-request',
+        `${state.length + tokens.length} tokens do not fit the window of ${state.capacity}.`,
+        { hint: 'Shorten the text, or raise `hearth.contextLength` if the model allows it.' },
+      )
+    }
+  }
+}
+
+// A tensor nobody reads is a part of the model left out: the answers would be fluent nonsense, so it is an error.
+function refuseUnreadTensors(
+  checkpoint: Checkpoint,
+  used: ReadonlySet<string>,
+  ignored: readonly string[],
+): void {
+  const skip = new RegExp(`^(${ignored.map((name) => name.replace('{n}', '\\d+')).join('|')})(\\.weight)?$`)
+  const unread = [...checkpoint.tensors.keys()].find((name) => !used.has(name) && !skip.test(name))
+  if (unread === undefined) return
+  throw new EngineError(
+    'unsupported-arch',
+    `The model has a tensor "${unread}" that this version does not understand.`,
+    {
+      hint: 'It is a variant of its family. Choose another model, or update Hearth.',
+    },
+  )
+}
+
+function weightNames(operations: readonly Operation[]): string[] {
+  const names = new Set<string>()
+  for (const operation of operations) {
+    if (operation.op === 'matmul' || operation.op === 'rms-norm') names.add(operation.weight.weight)
+    if (operation.op === 'matmul' && operation.bias) names.add(operation.bias.weight)
+    if (operation.op === 'embed' || operation.op === 'rope') names.add(operation.table.weight)
+  }
+  return [...names]
+}
+
+function uploadWeight(backend: Backend, checkpoint: Checkpoint, info: TensorInfo): Promise<Tensor> {
+  const cols = info.shape.at(-1) ?? 1
+  const rows = info.shape.slice(0, -1).reduce((product, extent) => product * extent, 1)
+  const spec = { label: info.name, type: info.type, rows, cols }
+  return backend.createWeight(spec, (offset, length) => checkpoint.read(info.name, offset, length))
+}
+
+function uploadTable(backend: Backend, table: Float32Array, rows: number, cols: number): Promise<Tensor> {
+  const bytes = new Uint8Array(table.buffer)
+  return backend.createWeight({ label: ropeTableName, type: 'f32', rows, cols }, (offset, length) =>
+    Promise.resolve(bytes.subarray(offset, offset + length)),
+  )
+}
+
+async function readVector(checkpoint: Checkpoint, info: TensorInfo): Promise<Float32Array> {
+  if (info.type !== 'f32') {
+    throw new EngineError('bad-file', `The tensor "${info.name}" is ${info.type}, but must be f32.`, {
+      hint: 'The file was converted by a faulty tool. Choose another file of this model.',
+    })
+  }
+  const bytes = await checkpoint.read(info.name, 0, info.bytes)
+  return new Float32Array(bytes.slice().buffer)
+}
+
+function concatenate(rows: readonly Float32Array[]): Float32Array {
+  const all = new Float32Array(rows.reduce((sum, row) => sum + row.length, 0))
+  let offset = 0
+  for (const row of rows) {
+    all.set(row, offset)
+    offset += row.length
+  }
+  return all
+}

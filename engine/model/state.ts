@@ -1,0 +1,57 @@
+// What a model remembers of a sequence, so that a token is computed once.
+import type { Backend, Tensor } from '../backend/backend'
+
+/** A growing sequence's memory. A KV cache can go back to any length, a recurrent state only to a checkpoint. */
+export interface State extends Disposable {
+  /** Tokens remembered. */
+  readonly length: number
+  /** Most tokens it can remember. */
+  readonly capacity: number
+  /** Forgets everything after `length` tokens, or more when only an earlier point can be restored; returns the new length. */
+  rewind(length: number): number
+  /** Marks the current length as a point to which a recurrent state can return; free for a KV cache. */
+  checkpoint(): void
+}
+
+/** Keys and values of every token, [capacity, cols] per layer. */
+export class KvCache implements State {
+  readonly tensors: ReadonlyMap<string, Tensor>
+  #length = 0
+
+  constructor(
+    private readonly backend: Backend,
+    caches: ReadonlyMap<string, number>,
+    readonly capacity: number,
+  ) {
+    const tensors = new Map<string, Tensor>()
+    try {
+      for (const [name, cols] of caches) tensors.set(name, backend.createState(name, capacity, cols))
+    } catch (error) {
+      for (const tensor of tensors.values()) backend.destroy(tensor)
+      throw error
+    }
+    this.tensors = tensors
+  }
+
+  get length(): number {
+    return this.#length
+  }
+
+  /** Called after a step wrote `count` more rows. */
+  advance(count: number): void {
+    this.#length += count
+  }
+
+  rewind(length: number): number {
+    this.#length = Math.min(this.#length, Math.max(0, length))
+    return this.#length
+  }
+
+  checkpoint(): void {
+    // Every length of a KV cache can be restored, so there is nothing to save.
+  }
+
+  [Symbol.dispose](): void {
+    for (const tensor of this.tensors.values()) this.backend.destroy(tensor)
+  }
+}

@@ -1,0 +1,165 @@
+// The model on this machine as a provider: prompts in the model's own form, one session for typing and one for chat.
+import type { Backend } from '../backend/backend'
+import { greedy, type SamplerOptions } from '../generate/sampler'
+import { Scheduler, type Priority } from '../generate/scheduler'
+import { Session, type GenerateEnd, type GenerateOptions } from '../generate/session'
+import type { Model } from '../model/model'
+import type { ChatMessage } from '../protocol/chat'
+import type { ChatTemplate } from '../tokenizer/chat-template'
+import type { Fim } from '../tokenizer/fim'
+import { fimPrompt } from '../tokenizer/fim'
+import { userText, type TextPiece } from '../tokenizer/tokenizer'
+import { fitMessages } from './fit-messages'
+import type { ChatOptions, CompletionRequest, Provider, ProviderInfo, TextStream } from './provider'
+
+export interface LocalProviderParts {
+  model: Model
+  backend: Backend
+  fim: Fim | undefined
+  chatTemplate: ChatTemplate | undefined
+  info: ProviderInfo
+}
+
+/** Most tokens of prompt and suggestion together: enough for a screenful on both sides of the cursor. */
+const typingWindow = 2048
+
+/** Share of the typing window that text after the cursor may take. */
+const suffixShare = 0.25
+
+export class LocalProvider implements Provider {
+  readonly capabilities: Provider['capabilities']
+  readonly lost: Promise<Error>
+  readonly #scheduler = new Scheduler()
+  readonly #typing: Session
+  readonly #chat: Session
+
+  constructor(private readonly parts: LocalProviderParts) {
+    this.capabilities = { fim: parts.fim !== undefined, chat: parts.chatTemplate !== undefined }
+    this.lost = parts.backend.lost
+    this.#typing = new Session(parts.model, typingWindow)
+    this.#chat = new Session(parts.model, parts.info.contextLength)
+  }
+
+  get info(): ProviderInfo {
+    return this.parts.info
+  }
+
+  countTokens(text: string): number {
+    return this.parts.model.tokenizer.encode([userText(text)]).length
+  }
+
+  /** Greedy: the same keystroke always gets the same ghost. */
+  async *complete(request: CompletionRequest, signal: AbortSignal): TextStream {
+    const prompt = this.#completionPrompt(request)
+    const options: GenerateOptions = {
+      maxTokens: request.maxTokens,
+      sampler: greedy,
+      stop: request.stop,
+      timeBudgetMs: request.timeBudgetMs,
+      ...(this.parts.fim ? { stopTokens: this.parts.fim.stopTokens } : {}),
+    }
+    const end = yield* this.#generate(this.#typing, prompt, options, 'typing', signal)
+    return { ...end, droppedMessages: 0 }
+  }
+
+  async *chat(request: ChatOptions, signal: AbortSignal): TextStream {
+    const room = Math.max(1, this.#chat.capacity - Math.min(request.maxTokens, this.#chat.capacity >> 2))
+    const { tokens, dropped } = fitMessages(request.messages, room, (messages) => this.#encodeChat(messages))
+    const sampler: SamplerOptions = {
+      temperature: request.temperature,
+      topK: 40,
+      topP: request.topP,
+      minP: 0.05,
+      repeatPenalty: request.repeatPenalty,
+      repeatWindow: 64,
+      ...(request.seed === undefined ? {} : { seed: request.seed }),
+    }
+    const stop = this.capabilities.chat ? [] : transcriptStops
+    const end = yield* this.#generate(
+      this.#chat,
+      tokens,
+      { maxTokens: request.maxTokens, sampler, stop },
+      'chat',
+      signal,
+    )
+    return { ...end, droppedMessages: dropped }
+  }
+
+  /** Plain continuation of a prompt, for the command line and for measurements. Throws `bad-request` when it does not fit. */
+  continueText(
+    prompt: readonly TextPiece[],
+    options: GenerateOptions,
+    signal: AbortSignal,
+  ): AsyncGenerator<string, GenerateEnd> {
+    return this.#generate(this.#chat, this.parts.model.tokenizer.encode(prompt), options, 'chat', signal)
+  }
+
+  resetChat(signal: AbortSignal): Promise<void> {
+    return this.#chat.reset(signal)
+  }
+
+  dispose(): Promise<void> {
+    this.#typing[Symbol.dispose]()
+    this.#chat[Symbol.dispose]()
+    this.parts.model[Symbol.dispose]()
+    this.parts.backend.dispose()
+    return Promise.resolve()
+  }
+
+  #generate(
+    session: Session,
+    prompt: readonly number[],
+    options: GenerateOptions,
+    priority: Priority,
+    signal: AbortSignal,
+  ): AsyncGenerator<string, GenerateEnd> {
+    return session.generate(prompt, options, this.#scheduler.enter(priority, signal))
+  }
+
+  #completionPrompt(request: CompletionRequest): number[] {
+    const tokenizer = this.parts.model.tokenizer
+    const fim = this.parts.fim
+    const room = this.#typing.capacity - request.maxTokens - 1
+    const suffix = fim
+      ? trimTo(request.suffix, Math.floor(room * suffixShare), 'end', (text) => this.countTokens(text))
+      : ''
+    const render = (prefix: string): number[] =>
+      tokenizer.encode(fim ? fimPrompt(fim, prefix, suffix) : [userText(prefix)])
+    const whole = render(request.prefix)
+    if (whole.length <= room) return whole
+    const fixed = render('').length
+    return render(trimTo(request.prefix, room - fixed, 'start', (text) => this.countTokens(text)))
+  }
+
+  #encodeChat(messages: readonly ChatMessage[]): number[] {
+    const pieces = this.parts.chatTemplate?.render(messages) ?? transcript(messages)
+    return this.parts.model.tokenizer.encode(pieces)
+  }
+}
+
+/** Cuts whole lines off one side until the text has at most `limit` tokens; a line is cut only when it is the last one left. */
+export function trimTo(
+  text: string,
+  limit: number,
+  side: 'start' | 'end',
+  count: (text: string) => number,
+): string {
+  let kept = text
+  for (let tokens = count(kept); tokens > limit && kept.length > 0; tokens = count(kept)) {
+    // Proportional, and a little more, so that a huge text needs a few counts only.
+    const length = Math.min(kept.length - 1, Math.floor((kept.length * limit * 0.95) / tokens))
+    const cut = side === 'start' ? kept.slice(kept.length - length) : kept.slice(0, length)
+    const lineBreak = side === 'start' ? cut.indexOf('\n') : cut.lastIndexOf('\n')
+    kept = lineBreak < 0 ? cut : side === 'start' ? cut.slice(lineBreak + 1) : cut.slice(0, lineBreak + 1)
+  }
+  return kept
+}
+
+// A base model has no turn markers; it continues a transcript, and stops where it would speak for the user.
+const transcriptStops = ['\nUser:', '\nSystem:']
+
+function transcript(messages: readonly ChatMessage[]): TextPiece[] {
+  const speaker = { system: 'System', user: 'User', assistant: 'Assistant' } as const
+  const turns = messages.map((message) => `${speaker[message.role]}: ${message.content.trim()}\n\n`)
+  return [userText(`${turns.join('')}Assistant:`)]
+}
