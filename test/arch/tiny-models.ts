@@ -1,0 +1,51 @@
+// The tiny checkpoints of test/fixtures/tiny, with what transformers says about them.
+import { readdirSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+
+const folder = 'test/fixtures/tiny'
+
+export interface TinyModel {
+  readonly name: string
+  readonly gguf: string
+  readonly architecture: string
+  readonly vocabulary: number
+  readonly tokens: readonly number[]
+  /** [tokens, vocabulary] */
+  readonly logits: Float32Array
+}
+
+/** Every tiny checkpoint, in order of name. */
+export function tinyModels(): TinyModel[] {
+  return readdirSync(folder)
+    .filter((file) => file.endsWith('.json'))
+    .sort()
+    .map((file) => tinyModel(file.slice(0, -'.json'.length)))
+}
+
+export function tinyModel(name: string): TinyModel {
+  const expected = JSON.parse(readFileSync(path.join(folder, `${name}.json`), 'utf8')) as {
+    architecture: string
+    vocabulary: number
+    tokens: number[]
+    logits: string
+  }
+  const bytes = Uint8Array.from(Buffer.from(expected.logits, 'base64'))
+  return {
+    ...expected,
+    name,
+    gguf: path.join(folder, `${name}.gguf`),
+    logits: new Float32Array(bytes.buffer),
+  }
+}
+
+/** Largest |a - b| as a share of the largest |b|. NaN anywhere makes it NaN, which no bound accepts. */
+export function relativeDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  if (a.length !== b.length) throw new Error(`${a.length} values, expected ${b.length}`)
+  let difference = 0
+  let largest = 0
+  for (let i = 0; i < b.length; i++) {
+    difference = Math.max(difference, Math.abs(a[i]! - b[i]!))
+    largest = Math.max(largest, Math.abs(b[i]!))
+  }
+  return difference / largest
+}

@@ -1,0 +1,24 @@
+// The oracle is only worth something if it agrees with the reference implementation.
+import assert from 'node:assert/strict'
+import { relativeDifference, tinyModels } from '../arch/tiny-models'
+import { oracleLogits } from './llama'
+import { readGguf } from './read-gguf'
+
+// transformers takes norms and angles in float32 even when everything else is float64.
+const tolerance = 1e-5
+
+// Quantized files are left to test/arch: the oracle reads plain numbers only.
+const plain = tinyModels().filter((model) => !/q\d/.test(model.name.replace('qwen2', '')))
+
+describe('the oracle equals transformers', () => {
+  it('on llama and qwen2', () => {
+    assert.deepEqual(new Set(plain.map((model) => model.architecture)), new Set(['llama', 'qwen2']))
+  })
+
+  for (const model of plain) {
+    it(model.name, () => {
+      const difference = relativeDifference(oracleLogits(readGguf(model.gguf), model.tokens), model.logits)
+      assert.ok(difference <= tolerance, `largest difference ${difference}`)
+    })
+  }
+})
