@@ -1,0 +1,215 @@
+// Builds the tokenizer that a GGUF file describes under `tokenizer.ggml.*`.
+import {
+  badMetadata,
+  numbersOf,
+  optionalBooleanOf,
+  optionalNumberOf,
+  optionalNumbersOf,
+  optionalStringOf,
+  stringOf,
+  stringsOf,
+  type Metadata,
+} from '../format/metadata'
+import { EngineError } from '../protocol/errors'
+import { createBpe } from './bpe'
+import { fimKeys, fimSpellings, fimSuffixSpellings } from './fim-tokens'
+import { wordRules } from './pretokenize'
+import { isControl, specialSplitter } from './specials'
+import { createSpm } from './spm'
+import type { Tokenizer } from './tokenizer'
+import { tokenTypes, type TextCodec, type Vocabulary } from './vocabulary'
+
+/**
+ * The tokenizer of a model, and what its users should know about it. Throws EngineError `bad-file` when the metadata contradicts
+ * itself, `unsupported-arch` for a kind of tokenizer that is not built in.
+ */
+export function tokenizerFromMetadata(metadata: Metadata): { tokenizer: Tokenizer; warnings: string[] } {
+  const warnings: string[] = []
+  const kind = kindOf(metadata)
+  const vocabulary = readVocabulary(metadata, warnings)
+  const id = (name: string, fallback?: number): number | undefined =>
+    tokenId(metadata, vocabulary, name, fallback, warnings)
+
+  const { codec, addBos } = kind.codec(metadata, vocabulary, warnings)
+  const bos = id('bos_token_id', kind.bos)
+  const split = specialSplitter(vocabulary)
+  const wantsBos = (optionalBooleanOf(metadata, key('add_bos_token')) ?? addBos) && bos !== undefined
+  const nothing = new Uint8Array(0)
+  const textEncoder = new TextEncoder()
+
+  const tokenizer: Tokenizer = {
+    size: vocabulary.tokens.length,
+    bos,
+    addBos: wantsBos,
+    eog: endTokens(vocabulary, [id('eos_token_id', kind.eos), ...endKeys.map((name) => id(name))]),
+    encode: (pieces) => {
+      const tokens: number[] = []
+      let previous: number | undefined
+      for (const fragment of split(pieces)) {
+        if (typeof fragment === 'number') tokens.push((previous = fragment))
+        else codec.encode(fragment, previous, tokens)
+      }
+      if (wantsBos && tokens[0] !== bos) tokens.unshift(bos)
+      return tokens
+    },
+    bytesOf: (token) => {
+      const type = vocabulary.types[token]
+      if (type === undefined || isControl(type)) return nothing
+      // The spelling of a user-defined token is its text, in both kinds of vocabulary.
+      if (type === tokenTypes.userDefined) return textEncoder.encode(vocabulary.tokens[token])
+      return codec.bytesOf(token)
+    },
+    pieceOf: (token) => vocabulary.tokens[token] ?? '',
+    idOf: (spelling) => vocabulary.ids.get(spelling),
+  }
+  return { tokenizer, warnings }
+}
+
+/** One row per `tokenizer.ggml.model`; the numbers are what files of that kind mean when they do not say. */
+interface Kind {
+  bos: number | undefined
+  eos: number | undefined
+  codec(metadata: Metadata, vocabulary: Vocabulary, warnings: string[]): { codec: TextCodec; addBos: boolean }
+}
+
+const kinds: Readonly<Record<string, Kind>> = {
+  gpt2: {
+    bos: undefined,
+    eos: undefined,
+    codec: (metadata, vocabulary, warnings) => {
+      const { rules, warning } = wordRules(optionalStringOf(metadata, key('pre')))
+      if (warning !== undefined) warnings.push(warning)
+      const codec = createBpe(vocabulary, stringsOf(metadata, key('merges')), rules)
+      if (codec.brokenMerges > 0) {
+        warnings.push(
+          `${codec.brokenMerges} merges of the tokenizer name tokens it does not have; they are ignored.`,
+        )
+      }
+      return { codec, addBos: rules.addBos }
+    },
+  },
+  llama: {
+    bos: 1,
+    eos: 2,
+    codec: (metadata, vocabulary) => {
+      const scores = numbersOf(metadata, key('scores'))
+      requireLength(metadata, 'scores', scores.length, vocabulary.tokens.length)
+      const codec = createSpm(vocabulary, scores, {
+        addSpacePrefix: optionalBooleanOf(metadata, key('add_space_prefix')) ?? true,
+        noSpaceAfter: new Set(fimSuffixSpellings.flatMap((spelling) => vocabulary.ids.get(spelling) ?? [])),
+        unknown: optionalNumberOf(metadata, key('unknown_token_id')) ?? 0,
+      })
+      return { codec, addBos: true }
+    },
+  },
+}
+
+/** Metadata keys of further tokens that end an answer. */
+const endKeys = [
+  'eot_token_id',
+  'eom_token_id',
+  // Never part of an answer: padding and the borders between files.
+  'fim_pad_token_id',
+  'fim_rep_token_id',
+  'fim_sep_token_id',
+]
+
+/** Spellings that end an answer in some family. Files often name only one of them. */
+const endSpellings = [
+  '<|im_end|>',
+  '<|endoftext|>',
+  '<|eot_id|>',
+  '<|eom_id|>',
+  '<|end_of_text|>',
+  '<|end|>',
+  '<|return|>',
+  '<|call|>',
+  '<end_of_turn>',
+  '<end_of_utterance>',
+  '<EOT>',
+  '_<EOT>',
+  '<|EOT|>',
+  '<｜end▁of▁sentence｜>',
+  '<|fim_pad|>',
+  '<|file_sep|>',
+  '<|repo_name|>',
+]
+
+/** These are also ordinary text (`</s>` closes a tag in HTML), so they count only where the file calls them control tokens. */
+const ambiguousEndSpellings = ['</s>', '<eos>']
+
+const startSpellings = ['<|im_start|>', '<|begin_of_text|>', '<start_of_turn>']
+
+function key(name: string): string {
+  return `tokenizer.ggml.${name}`
+}
+
+function kindOf(metadata: Metadata): Kind {
+  const name = stringOf(metadata, key('model'))
+  const kind = Object.hasOwn(kinds, name) ? kinds[name] : undefined
+  if (kind !== undefined) return kind
+  throw new EngineError(
+    'unsupported-arch',
+    `The tokenizer ${JSON.stringify(name.slice(0, 80))} is not built in; known: ${Object.keys(kinds).join(', ')}.`,
+    { hint: 'Choose another model.' },
+  )
+}
+
+function readVocabulary(metadata: Metadata, warnings: string[]): Vocabulary {
+  const tokens = stringsOf(metadata, key('tokens'))
+  if (tokens.length === 0) throw badMetadata(metadata, 'the vocabulary is empty')
+  const given = optionalNumbersOf(metadata, key('token_type'))
+  if (given !== undefined) requireLength(metadata, 'token_type', given.length, tokens.length)
+  const types = Int32Array.from(given ?? new Int32Array(tokens.length).fill(tokenTypes.normal))
+  const ids = new Map(tokens.map((spelling, id) => [spelling, id]))
+
+  // Some converters forget the type. Such a token would fall apart into letters, and the model would never see a turn end.
+  const forgotten: string[] = []
+  const mustBeControl = [
+    ...[...endSpellings, ...startSpellings, ...fimSpellings].flatMap((spelling) => ids.get(spelling) ?? []),
+    ...fimKeys.flatMap((name) => optionalNumberOf(metadata, key(name)) ?? []),
+  ]
+  for (const id of mustBeControl) {
+    const spelling = tokens[id]
+    if (spelling === undefined || isControl(types[id])) continue
+    types[id] = tokenTypes.control
+    forgotten.push(spelling)
+  }
+  if (forgotten.length > 0) {
+    warnings.push(
+      `The file calls these control tokens ordinary text; they are treated as control tokens: ${forgotten.join(' ')}`,
+    )
+  }
+  return { tokens, types, ids }
+}
+
+function tokenId(
+  metadata: Metadata,
+  vocabulary: Vocabulary,
+  name: string,
+  fallback: number | undefined,
+  warnings: string[],
+): number | undefined {
+  const id = optionalNumberOf(metadata, key(name)) ?? fallback
+  if (id === undefined || vocabulary.tokens[id] !== undefined) return id
+  warnings.push(
+    `${key(name)} is ${id}, but the vocabulary has ${vocabulary.tokens.length} tokens; it is ignored.`,
+  )
+  return undefined
+}
+
+function endTokens(vocabulary: Vocabulary, named: readonly (number | undefined)[]): Set<number> {
+  const ends = new Set<number>()
+  for (const id of named) if (id !== undefined) ends.add(id)
+  for (const spelling of [...endSpellings, ...ambiguousEndSpellings]) {
+    const id = vocabulary.ids.get(spelling)
+    if (id !== undefined && isControl(vocabulary.types[id])) ends.add(id)
+  }
+  return ends
+}
+
+function requireLength(metadata: Metadata, name: string, length: number, tokens: number): void {
+  if (length !== tokens) {
+    throw badMetadata(metadata, `${key(name)} has ${length} entries for a vocabulary of ${tokens} tokens`)
+  }
+}
