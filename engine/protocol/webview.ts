@@ -16,6 +16,7 @@ export const fromViewSchema = v.variant('type', [
   v.object({ type: v.literal('insert'), text: v.string() }),
   v.object({ type: v.literal('open-link'), href: v.string() }),
   v.object({ type: v.literal('retry'), id }),
+  v.object({ type: v.literal('run'), command: v.picklist(['restart-engine', 'show-log', 'select-model']) }),
 ])
 export type FromView = v.InferOutput<typeof fromViewSchema>
 
@@ -27,6 +28,8 @@ export interface ViewMessage {
   state: 'streaming' | 'done' | 'error'
   finishReason?: FinishReason
   usage?: Usage
+  /** Turns the engine left out because the conversation did not fit the model's window. */
+  droppedMessages?: number
   /** For `error`: what happened and the next step. */
   error?: string
 }

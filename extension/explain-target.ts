@@ -1,0 +1,94 @@
+// Which code "Explain Code" is about: the selection, else what the cursor is in.
+
+export interface Position {
+  line: number
+  character: number
+}
+
+export interface Range {
+  start: Position
+  end: Position
+}
+
+/** As VS Code's DocumentSymbol: a tree, each range containing its children. */
+export interface SymbolNode {
+  name: string
+  range: Range
+  children: readonly SymbolNode[]
+}
+
+export interface ExplainTarget {
+  /** Name of the symbol, or undefined for a stretch of lines. */
+  name: string | undefined
+  /** 0-based, end exclusive in characters. */
+  range: Range
+}
+
+// Up to here a file is better explained whole than by the paragraph around the cursor.
+const smallFileLines = 60
+
+/**
+ * The selection as it is; else the innermost symbol around the cursor; else the whole file while it is small;
+ * else the paragraph (lines up to the next blank one). Undefined when there is nothing but blank lines.
+ */
+export function explainTarget(
+  lines: readonly string[],
+  selection: Range,
+  symbols: readonly SymbolNode[],
+): ExplainTarget | undefined {
+  if (!isEmpty(selection)) return { name: undefined, range: selection }
+  const symbol = innermost(symbols, selection.start)
+  if (symbol !== undefined) return { name: symbol.name, range: symbol.range }
+  if (lines.every((line) => line.trim() === '')) return undefined
+  return {
+    name: undefined,
+    range:
+      lines.length <= smallFileLines
+        ? lineRange(lines, 0, lines.length - 1)
+        : paragraph(lines, selection.start.line),
+  }
+}
+
+/** The question as the conversation shows it: "Explain `name` (path:3-9)" and the code. */
+export function explainTitle(target: ExplainTarget, path: string, languageId: string, code: string): string {
+  const lines = `${target.range.start.line + 1}-${target.range.end.line + 1}`
+  const what = target.name === undefined ? `\`${path}:${lines}\`` : `\`${target.name}\` (${path}:${lines})`
+  // A fence longer than any inside, so that Markdown files can be explained too.
+  const longest = Math.max(2, ...[...code.matchAll(/`+/g)].map(([run]) => run.length))
+  const fence = '`'.repeat(longest + 1)
+  return `Explain ${what}\n\n${fence}${languageId}\n${code.replace(/\n$/, '')}\n${fence}`
+}
+
+function innermost(symbols: readonly SymbolNode[], position: Position): SymbolNode | undefined {
+  const around = symbols.find(({ range }) => contains(range, position))
+  return around === undefined ? undefined : (innermost(around.children, position) ?? around)
+}
+
+function paragraph(lines: readonly string[], at: number): Range {
+  const isBlank = (line: number): boolean => (lines[line] ?? '').trim() === ''
+  let middle = at
+  // On a blank line: the paragraph below it, else the one above.
+  while (middle < lines.length - 1 && isBlank(middle)) middle++
+  while (middle > 0 && isBlank(middle)) middle--
+  let first = middle
+  let last = middle
+  while (first > 0 && !isBlank(first - 1)) first--
+  while (last < lines.length - 1 && !isBlank(last + 1)) last++
+  return lineRange(lines, first, last)
+}
+
+function lineRange(lines: readonly string[], first: number, last: number): Range {
+  return { start: { line: first, character: 0 }, end: { line: last, character: lines[last]?.length ?? 0 } }
+}
+
+function contains({ start, end }: Range, position: Position): boolean {
+  return !isBefore(position, start) && !isBefore(end, position)
+}
+
+function isBefore(a: Position, b: Position): boolean {
+  return a.line < b.line || (a.line === b.line && a.character < b.character)
+}
+
+function isEmpty({ start, end }: Range): boolean {
+  return !isBefore(start, end)
+}

@@ -1,0 +1,150 @@
+// The extension starts here: activate() is a table of commands over one engine and one conversation.
+import path from 'node:path'
+import * as vscode from 'vscode'
+import { describeError } from '../engine/protocol/errors'
+import { DidAcceptNotification } from '../engine/protocol/messages'
+import { ChatController, type ViewCommand } from './chat-controller'
+import { createChatEngine } from './chat-engine'
+import { ChatView, chatViewId } from './chat-view'
+import { Engine } from './client'
+import { readSettings, toggleCompletions, toggleCompletionsFor } from './configuration'
+import { explainCode } from './explain'
+import { didAcceptCommand } from './ghost-text'
+import { insertAtCursor } from './insert'
+import { showLastPrompts } from './last-prompts'
+import { createLogChannel, type LogChannel } from './log'
+import { selectModel } from './select-model'
+import { createStatusItem, showStatusMenu } from './status'
+
+const conversationKey = 'hearth.conversation'
+
+let running: Engine | undefined
+
+export function activate(context: vscode.ExtensionContext): void {
+  try {
+    start(context)
+  } catch (error) {
+    // VS Code itself says nothing when an extension fails to activate.
+    void vscode.window.showErrorMessage(`Hearth could not start: ${describeError(error)}`)
+    throw error
+  }
+}
+
+export async function deactivate(): Promise<void> {
+  await running?.stop()
+}
+
+function start(context: vscode.ExtensionContext): void {
+  const log = createLogChannel()
+  const engine = new Engine(path.join(context.extensionPath, 'dist', 'engine.js'), log)
+  running = engine
+  let lastEditor = vscode.window.activeTextEditor
+
+  const chat: ChatController = new ChatController({
+    engine: createChatEngine(() => engine.client()),
+    post: (message) => view.post(message),
+    status: () => engine.status,
+    store: {
+      load: () => context.workspaceState.get(conversationKey),
+      save: (turns) => context.workspaceState.update(conversationKey, turns),
+    },
+    copy: (text) => vscode.env.clipboard.writeText(text),
+    insert: (text) => insertAtCursor(text, lastEditor),
+    openLink: async (href) => void (await vscode.env.openExternal(vscode.Uri.parse(href, true))),
+    run: (command) => vscode.commands.executeCommand(viewCommands[command]),
+    log,
+  })
+  const view: ChatView = new ChatView(context.extensionUri, (raw) => chat.onMessage(raw))
+
+  const commands: Record<string, () => unknown> = {
+    'hearth.explainCode': () => explainCode(view, chat),
+    'hearth.openChat': () => view.reveal(),
+    'hearth.clearChat': () => chat.clear(),
+    'hearth.selectModel': () => selectModel(engine),
+    'hearth.toggleCompletions': () => toggleCompletions(),
+    'hearth.toggleCompletionsForLanguage': () => toggleForActiveLanguage(),
+    'hearth.triggerCompletion': () => vscode.commands.executeCommand('editor.action.inlineSuggest.trigger'),
+    'hearth.restartEngine': () => engine.restart(),
+    'hearth.showLog': () => log.channel.show(),
+    'hearth.showLastPrompts': () => showLastPrompts(engine),
+    'hearth.showStatusMenu': () => showStatusMenu(engine),
+    'hearth.openWalkthrough': () => openWalkthrough(context),
+    'hearth.openSettings': () =>
+      vscode.commands.executeCommand('workbench.action.openSettings', `@ext:${context.extension.id}`),
+  }
+
+  context.subscriptions.push(
+    log,
+    engine,
+    createStatusItem(engine),
+    engine.onStatus((status) => view.post({ type: 'status', status })),
+    ...Object.entries(commands).map(([id, run]) => register(id, run, log)),
+    vscode.commands.registerCommand(didAcceptCommand, (uri: string, text: string) =>
+      reportAccepted(engine, uri, text, log),
+    ),
+    vscode.window.registerWebviewViewProvider(chatViewId, view),
+    vscode.window.onDidChangeActiveTextEditor((editor) => (lastEditor = editor ?? lastEditor)),
+    watchSettings(engine, log),
+  )
+  engine.start()
+}
+
+const viewCommands: Record<ViewCommand, string> = {
+  'restart-engine': 'hearth.restartEngine',
+  'show-log': 'hearth.showLog',
+  'select-model': 'hearth.selectModel',
+}
+
+// A command that fails says so once, with the next step; the stack is for the log.
+function register(id: string, run: () => unknown, log: LogChannel): vscode.Disposable {
+  return vscode.commands.registerCommand(id, async () => {
+    try {
+      await run()
+    } catch (error) {
+      log.error(`${id}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
+      void vscode.window.showErrorMessage(`Hearth: ${describeError(error)}`)
+    }
+  })
+}
+
+async function toggleForActiveLanguage(): Promise<void> {
+  const language = vscode.window.activeTextEditor?.document.languageId
+  if (language === undefined)
+    void vscode.window.showInformationMessage('Hearth: open a file of the language first.')
+  else await toggleCompletionsFor(language)
+}
+
+async function openWalkthrough(context: vscode.ExtensionContext): Promise<void> {
+  await vscode.commands.executeCommand(
+    'workbench.action.openWalkthrough',
+    `${context.extension.id}#hearth.start`,
+    false,
+  )
+}
+
+async function reportAccepted(engine: Engine, uri: string, text: string, log: LogChannel): Promise<void> {
+  try {
+    await (await engine.client()).sendNotification(DidAcceptNotification.type, { uri, text })
+  } catch (error) {
+    // The text is in the document already; all that is lost is a warm start for the next suggestion.
+    log.debug(`An accepted suggestion was not reported: ${describeError(error)}`)
+  }
+}
+
+function watchSettings(engine: Engine, log: LogChannel): vscode.Disposable {
+  return vscode.workspace.onDidChangeConfiguration(async (event) => {
+    if (!event.affectsConfiguration('hearth')) return
+    try {
+      if (event.affectsConfiguration('hearth.engine.nodePath')) await offerRestart(engine)
+      else await engine.configure(readSettings())
+    } catch (error) {
+      log.error(`Settings were not handed to the engine: ${describeError(error)}`)
+    }
+  })
+}
+
+async function offerRestart(engine: Engine): Promise<void> {
+  const question = 'Hearth: the engine must be restarted to run on another Node.js.'
+  if ((await vscode.window.showInformationMessage(question, 'Restart Engine')) !== undefined)
+    await engine.restart()
+}
