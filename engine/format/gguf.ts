@@ -56,6 +56,8 @@ export async function readGguf(source: ByteSource, signal?: AbortSignal): Promis
   const metadata = new FileMetadata(source.name)
   for (let i = 0; i < entryCount; i++) {
     const key = await cursor.string(limits.nameBytes, 'metadata key')
+    // Zeros parse as entries with no name, so a wrong count would otherwise go unnoticed in padding.
+    if (key === '') throw cursor.bad('a metadata key is empty')
     if (metadata.has(key)) throw cursor.bad(`the metadata key ${quote(key)} occurs twice`)
     metadata.set(key, await readValue(cursor, await cursor.u32(), key, 0))
   }

@@ -61,6 +61,14 @@ const llama3Like = (digits: string): RegExp =>
     `${contraction}|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|${digits}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+`,
   )
 const digit = rule('\\p{N}')
+const upper = '[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]'
+const lower = '[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]'
+// Words end where lower case turns into upper case: OpenAI's o200k and what was built after it.
+const cased = (ending: string, digits: string): RegExp =>
+  rule(
+    `[^\\r\\n\\p{L}\\p{N}]?${upper}*${lower}+${ending}|[^\\r\\n\\p{L}\\p{N}]?${upper}+${lower}*${ending}|` +
+      `${digits}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+`,
+  )
 
 const plain = { wholeWords: false, addBos: false }
 
@@ -69,24 +77,32 @@ interface Row {
   rules: WordRules
 }
 
+/** Regexes from the tokenizer.json of the first model of each row; names from llama.cpp's converter, which writes them into files. */
 const table = {
   gpt2: {
     names: [
-      'gpt-2',
-      'phi-2',
-      'mpt',
-      'olmo',
-      'jina-es',
-      'jina-de',
-      'jina-v2-es',
-      'jina-v2-de',
-      'jina-v2-code',
-      'jina-v1-en',
-      'roberta-bpe',
-      'gigachat',
-      'mellum',
-      'a.x-4.0',
-      'modern-bert',
+      ...[
+        'gpt-2',
+        'phi-2',
+        'mpt',
+        'olmo',
+        'jais',
+        'trillion',
+        'granite-docling',
+        'exaone4',
+        'gigachat',
+        'mellum',
+      ],
+      ...[
+        'jina-es',
+        'jina-de',
+        'jina-v2-es',
+        'jina-v2-de',
+        'jina-v1-en',
+        'jina-v2-code',
+        'roberta-bpe',
+        'a.x-4.0',
+      ],
     ],
     rules: { ...plain, words: [gpt2] },
   },
@@ -100,7 +116,7 @@ const table = {
     rules: { ...plain, words: [llama3Like('\\p{N}{1,3}')] },
   },
   qwen2: {
-    names: ['qwen2', 'stablelm2', 'deepseek-r1-qwen', 'megrez', 'hunyuan'],
+    names: ['qwen2', 'stablelm2', 'deepseek-r1-qwen', 'megrez', 'hunyuan', 'kormo', 'grok-2'],
     rules: { ...plain, words: [llama3Like('\\p{N}')] },
   },
   starcoder: {
@@ -120,19 +136,31 @@ const table = {
       ],
     },
   },
-  tekken: {
-    names: ['tekken'],
+  deepseekV3: {
+    names: ['deepseek-v3', 'hunyuan-dense'],
     rules: {
+      ...plain,
       words: [
+        rule('\\p{N}{1,3}'),
+        rule('[\\u4e00-\\u9fa5\\u3040-\\u309f\\u30a0-\\u30ff]+'),
         rule(
-          '[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]*[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]+|' +
-            '[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]+[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]*|' +
-            '\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+',
+          '[!-\\/:-@\\[-`\\{-~][A-Za-z]+|[^\\r\\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+[\\r\\n]*|' +
+            '\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+',
         ),
       ],
-      wholeWords: true,
-      addBos: true,
     },
+  },
+  tekken: {
+    names: ['tekken'],
+    rules: { words: [cased('', '\\p{N}')], wholeWords: true, addBos: true },
+  },
+  gpt4o: {
+    names: ['gpt-4o', 'llama4', 'minimax-m2'],
+    rules: { ...plain, words: [cased(`(?:${contraction})?`, '\\p{N}{1,3}')] },
+  },
+  falcon: {
+    names: ['falcon'],
+    rules: { ...plain, words: [rule('[\\p{P}\\$\\+<=>\\^~\\|`]+'), gpt2, rule('[0-9][0-9][0-9]')] },
   },
   default: {
     names: ['default'],
