@@ -1,0 +1,67 @@
+// The default model on the reference backend against transformers; HEARTH_TEST_MODEL is the path of its file.
+import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { estimateMemory } from '../../engine/model/memory'
+import { openCheckpoint } from '../../engine/format/open-checkpoint'
+import { templateText } from '../../engine/tokenizer/tokenizer'
+import { expected, lastLogits, modelPath, openModel, type OpenModel } from './open-model'
+
+// float32 sums against float64: measured 5e-7. A wrong weight or angle is off by whole units.
+const bound = 1e-5
+
+describe('real model on cpu', function () {
+  // The readable backend takes seconds per prompt, and loading reads the whole file.
+  this.timeout(300_000)
+  let opened: OpenModel
+  let rssBefore: number
+
+  before(async () => {
+    rssBefore = process.memoryUsage().rss
+    opened = await openModel('cpu')
+  })
+  after(() => (opened as OpenModel | undefined)?.close())
+
+  it('is the file that the expected logits were made from', async () => {
+    const hash = createHash('sha256')
+    for await (const part of createReadStream(modelPath())) hash.update(part as Buffer)
+    assert.equal(hash.digest('hex'), expected.sha256)
+  })
+
+  for (const prompt of expected.prompts) {
+    const title = JSON.stringify(prompt.text.slice(0, 30))
+
+    it(`${title}: tokens as in the reference tokenizer`, () => {
+      assert.deepEqual(opened.model.tokenizer.encode([templateText(prompt.text)]), prompt.tokens)
+    })
+
+    it(`${title}: logits as in transformers`, async () => {
+      const logits = await lastLogits(opened.model, prompt.tokens)
+      assert.equal(logits.length, expected.vocabulary)
+      const known: [number, number][] = [
+        ...prompt.top,
+        ...prompt.sample.map((value, i): [number, number] => [expected.sampleIds[i]!, value]),
+      ]
+      const largest = Math.max(...known.map(([, value]) => Math.abs(value)))
+      const worst = Math.max(...known.map(([id, value]) => Math.abs(logits[id]! - value))) / largest
+      process.stderr.write(`largest |cpu - transformers|: ${worst.toExponential(1)} of the largest logit\n`)
+      assert.ok(worst <= bound, `largest difference ${worst} of the largest logit`)
+      // Nothing outside the list is larger than the twentieth.
+      const least = prompt.top.at(-1)![1]
+      const listed = new Set(prompt.top.map(([id]) => id))
+      const intruder = logits.findIndex((value, id) => !listed.has(id) && value > least + bound * largest)
+      assert.equal(intruder, -1)
+    })
+  }
+
+  it('takes no more memory than it said it would, and what Node itself needs', async () => {
+    const checkpoint = await openCheckpoint(modelPath())
+    const estimate = estimateMemory(checkpoint, 256)
+    await checkpoint.close()
+    const grown = process.memoryUsage().rss - rssBefore
+    process.stderr.write(
+      `memory: ${Math.round(grown / 1e6)} MB, estimated ${Math.round((estimate.weights + estimate.state) / 1e6)} MB\n`,
+    )
+    assert.ok(grown < estimate.weights + estimate.state + 200e6, `${Math.round(grown / 1e6)} MB`)
+  })
+})
