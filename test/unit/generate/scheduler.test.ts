@@ -43,9 +43,8 @@ describe('scheduler', () => {
       await breathe()
       inside--
     }
-    const live = new AbortController().signal
     const steps = Array.from({ length: 20 }, (_, i) =>
-      scheduler.enter(i % 2 ? 'typing' : 'chat', live).step(work),
+      scheduler.enter(i % 2 ? 'typing' : 'chat', new AbortController().signal).step(work),
     )
     await Promise.all(steps)
     assert.equal(most, 1)
