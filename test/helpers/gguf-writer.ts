@@ -47,18 +47,16 @@ export interface TensorInput {
 
 export interface GgufInput {
   version?: number
-  metadata?:
-    | Readonly<Record<string, PlainValue | TypedValue>>
-    | readonly (readonly [string, PlainValue | TypedValue])[]
+  metadata?: Readonly<Record<string, PlainValue | TypedValue>>
+  /** Further entries, for keys that shall occur twice. */
+  entries?: readonly (readonly [string, PlainValue | TypedValue])[]
   tensors?: readonly TensorInput[]
 }
 
 /** Tensor data is aligned to `general.alignment` when the metadata has it, else to 32 bytes. */
 export function writeGguf(input: GgufInput): Uint8Array {
   const out = new ByteWriter()
-  const entries = Array.isArray(input.metadata)
-    ? (input.metadata as readonly (readonly [string, PlainValue | TypedValue])[])
-    : Object.entries(input.metadata ?? {})
+  const entries = [...Object.entries(input.metadata ?? {}), ...(input.entries ?? [])]
   const tensors = input.tensors ?? []
   const alignmentValue = entries.find(([key]) => key === 'general.alignment')?.[1]
   const alignment = typeof alignmentValue === 'number' ? alignmentValue : 32

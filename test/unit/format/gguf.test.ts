@@ -86,7 +86,7 @@ describe('GGUF reader: whole files', () => {
     await fc.assert(
       fc.asyncProperty(fc.dictionary(fc.string({ minLength: 1 }), value), async (metadata) => {
         const written = Object.entries(metadata)
-        const gguf = await readGguf(memorySource(writeGguf({ metadata: written })))
+        const gguf = await readGguf(memorySource(writeGguf({ entries: written })))
         assert.deepEqual(
           [...gguf.metadata],
           written.map(([key, item]) => [key, expected(item)]),
@@ -209,7 +209,7 @@ describe('GGUF reader: broken files', () => {
     {
       name: 'a key twice',
       bytes: writeGguf({
-        metadata: [
+        entries: [
           ['a', 1],
           ['a', 2],
         ],
