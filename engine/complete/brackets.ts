@@ -1,0 +1,33 @@
+// Which closing bracket or quote of a suggestion closes something that was opened before it.
+
+const openerOf: Readonly<Record<string, string>> = { ')': '(', ']': '[', '}': '{', '>': '<' }
+const quotes = `"'\``
+
+/**
+ * Index of the first `closer` in `text` with no opener in `text`, or -1. For a quote, `text` starts inside the string, so
+ * the first unescaped one ends it; for a bracket, string literals inside `text` are skipped.
+ */
+export function firstUnmatched(text: string, closer: string): number {
+  if (quotes.includes(closer)) return nextQuote(text, 0, closer)
+  const opener = openerOf[closer]
+  let depth = 0
+  for (let at = 0; at < text.length; at++) {
+    const char = text.charAt(at)
+    if (quotes.includes(char)) {
+      const end = nextQuote(text, at + 1, char)
+      // An apostrophe in a comment opens nothing.
+      if (end > 0) at = end
+    } else if (char === opener) depth++
+    else if (char === closer && depth-- === 0) return at
+  }
+  return -1
+}
+
+function nextQuote(text: string, from: number, quote: string): number {
+  for (let at = from; at < text.length; at++) {
+    if (text[at] === '\\') at++
+    else if (text[at] === quote) return at
+    else if (text[at] === '\n' && quote !== '`') return -1
+  }
+  return -1
+}

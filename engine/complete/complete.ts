@@ -1,0 +1,326 @@
+// Ghost text, from a cursor to a suggestion: cache, a running request that still fits, or the model.
+import { isAbort, sleep } from '../base/signal'
+import type { Log } from '../base/log'
+import type { Settings } from '../protocol/settings'
+import type { Usage } from '../protocol/chat'
+import type { Finished, Provider } from '../provider/provider'
+import { closersOnly, readContext, type CompletionInput, type CursorContext } from './context'
+import { waitTime } from './debounce'
+import { fitClosers } from './fit-closers'
+import { GhostCache, sameAfter } from './ghost-cache'
+import { applyFilters, fitFilters, readingFilters, shapeFilters } from './postprocess/filter'
+import { blockEnd } from './postprocess/stop-at-block-end'
+import { WindowSize } from './window-size'
+
+/** What to show, with offsets into the document as it was passed in. Line breaks are `\n`. */
+export interface Suggestion {
+  text: string
+  /** The characters it replaces. Empty at the cursor, unless closers or a selected list item are taken over. */
+  start: number
+  end: number
+}
+
+/** One request to the model, for the request log. */
+export interface CompletionRecord {
+  prompt: string
+  text: string
+  outcome: string
+  usage?: Usage
+}
+
+export interface CompleterParts {
+  /** The model, or undefined while there is none: then nothing is suggested. */
+  provider: () => Provider | undefined
+  settings: () => Settings['completion']
+  log: Log
+  record?: (record: CompletionRecord) => void
+  /** Milliseconds a request without anybody waiting is kept for the next keystroke. */
+  graceMs?: number
+}
+
+export interface Completer {
+  /** Undefined when there is nothing to show. An abort of `signal` resolves at once; errors of the provider are thrown. */
+  complete(input: CompletionInput, signal: AbortSignal): Promise<Suggestion | undefined>
+  /** The user took a suggestion in this document: the next request does not wait. */
+  accepted(uri: string): void
+  /** Forgets every suggestion, for another model. */
+  reset(): void
+}
+
+// Editors cancel on every keystroke and ask again some 50 ms later, when their own pause is over. A request that the new
+// text agrees with is worth keeping for so long.
+const defaultGraceMs = 150
+
+export function createCompleter(parts: CompleterParts): Completer {
+  return new LadderCompleter(parts)
+}
+
+/** A request the model is working on. */
+interface Running {
+  context: CursorContext
+  controller: AbortController
+  /** What the model has written so far, as it would be inserted. */
+  text: string
+  /** The most that was typed since, by the requests that wait for it. */
+  typed: string
+  waiters: number
+  /** The shaped text; undefined when it was given up. */
+  done: Promise<string | undefined>
+}
+
+class LadderCompleter implements Completer {
+  readonly #cache = new GhostCache()
+  readonly #window = new WindowSize()
+  #running: Running | undefined
+  #waiting: AbortController | undefined
+  #acceptedIn: string | undefined
+
+  constructor(private readonly parts: CompleterParts) {}
+
+  accepted(uri: string): void {
+    this.#acceptedIn = uri
+  }
+
+  reset(): void {
+    this.#cache.clear()
+    this.#running?.controller.abort()
+    this.#waiting?.abort()
+  }
+
+  async complete(input: CompletionInput, signal: AbortSignal): Promise<Suggestion | undefined> {
+    const provider = this.parts.provider()
+    if (!provider || signal.aborted) return undefined
+    const context = readContext(input, this.#window.chars)
+    const reason = reasonNotToAsk(input, context, this.parts.settings(), provider.capabilities.fim)
+    if (reason !== undefined) {
+      this.parts.log.debug(`No suggestion: ${reason}.`)
+      return undefined
+    }
+    const text = await this.#find(input, context, provider, signal)
+    return text === undefined ? undefined : place(text, input, context)
+  }
+
+  async #find(
+    input: CompletionInput,
+    context: CursorContext,
+    provider: Provider,
+    signal: AbortSignal,
+  ): Promise<string | undefined> {
+    const known = this.#cache.find(context)
+    if (known !== undefined) return known
+
+    const running = this.#running
+    const typed = running && typedSince(running.context, context)
+    if (running && typed !== undefined && agrees(running.text, typed)) {
+      this.#waiting?.abort()
+      running.typed = typed
+      const text = await this.#join(running, signal)
+      if (text?.startsWith(typed) && text.length > typed.length) return text.slice(typed.length)
+      // Somebody newer has taken over, or the text went another way; only the latest request may ask again.
+      if (signal.aborted || (this.#running && this.#running !== running)) return undefined
+    }
+    return this.#ask(input, context, provider, signal)
+  }
+
+  async #ask(
+    input: CompletionInput,
+    context: CursorContext,
+    provider: Provider,
+    signal: AbortSignal,
+  ): Promise<string | undefined> {
+    this.#running?.controller.abort()
+    this.#waiting?.abort()
+    const waiting = new AbortController()
+    this.#waiting = waiting
+    const accepted = this.#acceptedIn === input.uri
+    this.#acceptedIn = undefined
+    const { debounceMs } = this.parts.settings()
+    try {
+      const ms = waitTime({ trigger: input.trigger, accepted, debounceMs }, context)
+      if (ms > 0) await sleep(ms, AbortSignal.any([signal, waiting.signal]))
+    } catch (error) {
+      if (isAbort(error)) return undefined
+      throw error
+    } finally {
+      if (this.#waiting === waiting) this.#waiting = undefined
+    }
+    return this.#join(this.#start(context, provider), signal)
+  }
+
+  /** Waits for a running request without owning it: leaving is quick, and the last one out turns off the light. */
+  async #join(running: Running, signal: AbortSignal): Promise<string | undefined> {
+    running.waiters++
+    try {
+      return await raceAbort(running.done, signal)
+    } finally {
+      running.waiters--
+      if (running.waiters === 0) this.#giveUpLater(running)
+    }
+  }
+
+  #giveUpLater(running: Running): void {
+    if (this.#running !== running) return
+    setTimeout(() => {
+      if (running.waiters === 0) running.controller.abort()
+    }, this.parts.graceMs ?? defaultGraceMs)
+  }
+
+  #start(context: CursorContext, provider: Provider): Running {
+    const running: Running = {
+      context,
+      controller: new AbortController(),
+      text: '',
+      typed: '',
+      waiters: 0,
+      done: Promise.resolve(undefined),
+    }
+    this.#running = running
+    running.done = this.#generate(running, provider).finally(() => {
+      if (this.#running === running) this.#running = undefined
+    })
+    // Whoever joined gets the error; when all have left, the log of the request still tells.
+    running.done.catch((error: unknown) => this.parts.log.debug(`A completion failed: ${String(error)}`))
+    return running
+  }
+
+  async #generate(running: Running, provider: Provider): Promise<string | undefined> {
+    const { context, controller } = running
+    const { maxTokens, timeBudgetMs } = this.parts.settings()
+    const started = performance.now()
+    const stop = context.mode === 'line' ? ['\n'] : []
+    const request = {
+      prefix: context.prompt.prefix,
+      suffix: context.prompt.suffix,
+      maxTokens,
+      stop,
+      timeBudgetMs,
+    }
+    const inner = new AbortController()
+    const stream = provider.complete(request, AbortSignal.any([controller.signal, inner.signal]))
+    let raw = ''
+    let next = await this.#recorded(running, '', stream.next())
+    while (!next.done) {
+      raw += next.value
+      running.text = insertable(raw, context)
+      if (!agrees(running.text, running.typed)) controller.abort()
+      // Aborting and reading on, rather than leaving the loop, gets the usage too.
+      if (isComplete(running.text, context)) inner.abort()
+      next = await this.#recorded(running, raw, stream.next())
+    }
+    const givenUp = next.value.finishReason === 'cancelled' && !inner.signal.aborted
+    return this.#finish(running, raw, next.value, givenUp, performance.now() - started)
+  }
+
+  #finish(
+    running: Running,
+    raw: string,
+    end: Finished,
+    givenUp: boolean,
+    tookMs: number,
+  ): string | undefined {
+    const { context } = running
+    const { usage } = end
+    if (!givenUp || usage.completionTokens > 0) this.#window.note(usage)
+    else this.#window.noteGivenUp(tookMs)
+    if (givenUp) {
+      this.#record(running, raw, 'given up: the text went another way or nobody waited', usage)
+      return undefined
+    }
+    const whole = end.finishReason === 'length' ? dropUnfinishedLine(running.text) : running.text
+    const shaped = applyFilters(shapeFilters, whole, context)
+    this.#record(running, raw, shaped.droppedBy ? `dropped by ${shaped.droppedBy}` : 'suggested', usage)
+    this.#cache.put(context, shaped.text)
+    return shaped.text
+  }
+
+  async #recorded<T>(running: Running, raw: string, step: Promise<T>): Promise<T> {
+    try {
+      return await step
+    } catch (error) {
+      this.#record(running, raw, `failed: ${error instanceof Error ? error.message : String(error)}`)
+      throw error
+    }
+  }
+
+  #record({ context }: Running, text: string, outcome: string, usage?: Usage): void {
+    const prompt = `${context.prompt.prefix}┃${context.prompt.suffix}`
+    this.parts.record?.({ prompt, text, outcome, ...(usage ? { usage } : {}) })
+  }
+}
+
+/** Gates that cost nothing, in words for the log. Asking by hand passes those that only guard against noise. */
+function reasonNotToAsk(
+  input: CompletionInput,
+  context: CursorContext,
+  settings: Settings['completion'],
+  fim: boolean,
+): string | undefined {
+  if (context.prompt.prefix.trim() === '') return 'there is nothing to go on'
+  if (input.trigger === 'invoked') return undefined
+  const { lineSuffix, before } = context
+  const blank = lineSuffix.trim() === ''
+  if (!settings.enabled) return 'hearth.completion.enabled is off'
+  if (!(settings.languages[input.languageId] ?? settings.languages['*'] ?? true))
+    return `hearth.completion.languages turns ${input.languageId} off`
+  if (before.trim() === '') return 'the document starts here'
+  if (/[\p{L}\p{N}_$]$/u.test(before) && /^[\p{L}\p{N}_$]/u.test(lineSuffix))
+    return 'the cursor is inside a word'
+  if (!fim && !blank && !closersOnly.test(lineSuffix))
+    return 'this model does not see what follows on the line (no fill-in-the-middle tokens)'
+  return undefined
+}
+
+/** The model's text without the space that the prompt kept back. */
+function insertable(raw: string, { prompt }: CursorContext): string {
+  return prompt.healed && raw.startsWith(' ') ? raw.slice(1) : raw
+}
+
+/** Whether what follows would be cut anyway. */
+function isComplete(text: string, context: CursorContext): boolean {
+  if (text.trim() === '') return false
+  const shown = applyFilters(readingFilters, text, context)
+  return shown.text !== '' && blockEnd(shown.text, context) !== undefined
+}
+
+/** A suggestion of several lines that ran out of tokens ends with a torn line. */
+function dropUnfinishedLine(text: string): string {
+  const lineBreak = text.lastIndexOf('\n')
+  return lineBreak > 0 && text.slice(0, lineBreak).trim() !== '' ? text.slice(0, lineBreak) : text
+}
+
+/** What was typed between two places, or undefined when one does not lead to the other. */
+function typedSince(then: CursorContext, now: CursorContext): string | undefined {
+  if (then.uri !== now.uri || !sameAfter(then.after, now.after)) return undefined
+  // The end of the older text is looked up in the newer one; both hold the last characters only.
+  const anchor = then.near.slice(-128)
+  const at = now.near.lastIndexOf(anchor)
+  if (at < 0 || (then.near.length < 128 && at > 0)) return undefined
+  return now.near.slice(at + anchor.length)
+}
+
+function agrees(text: string, typed: string): boolean {
+  return text.startsWith(typed) || typed.startsWith(text)
+}
+
+function place(text: string, input: CompletionInput, context: CursorContext): Suggestion | undefined {
+  const fitted = applyFilters(fitFilters, text, context).text
+  if (fitted === '') return undefined
+  const { text: insert, replaced } = fitClosers(fitted, context.lineSuffix)
+  if (insert.trim() === '') return undefined
+  const { selected } = input
+  return {
+    text: selected ? selected.text + insert : insert,
+    start: selected?.start ?? input.offset,
+    end: (selected?.end ?? input.offset) + replaced,
+  }
+}
+
+/** Settles with the promise, or with undefined as soon as the signal aborts. */
+function raceAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+  return new Promise((resolve, reject) => {
+    const leave = (): void => resolve(undefined)
+    if (signal.aborted) return leave()
+    signal.addEventListener('abort', leave, { once: true })
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', leave))
+  })
+}

@@ -1,0 +1,101 @@
+// What the model gets to see around the cursor, and what kind of suggestion fits there.
+import { commentLine } from './comment-line'
+
+/** A place to complete. `text` is the whole document; offsets count UTF-16 units into it. */
+export interface CompletionInput {
+  uri: string
+  /** Name of the file as the model may see it. */
+  path: string
+  languageId: string
+  text: string
+  offset: number
+  trigger: 'automatic' | 'invoked'
+  /** What the editor's own completion list has selected: the suggestion must continue as if it were taken. */
+  selected?: { start: number; end: number; text: string }
+}
+
+/** Line breaks are `\n` in every text here, whatever the document uses. */
+export interface CursorContext {
+  uri: string
+  languageId: string
+  /** The last characters before the cursor, whatever the window: what caches recognize a place by. */
+  near: string
+  /** Text of the window before and after the cursor. */
+  before: string
+  after: string
+  /** The cursor's line on both sides of it. */
+  linePrefix: string
+  lineSuffix: string
+  /** One line, or a block: where a body is expected and nothing follows on the line. */
+  mode: 'line' | 'block'
+  /** What the provider is asked. `prefix` lacks the last space before the cursor when `healed` is true. */
+  prompt: { prefix: string; suffix: string; healed: boolean }
+}
+
+/** Characters that editors put after the cursor by themselves. */
+export const closersOnly = /^\s*[)\]}>"'`]+\s*[;,:]?\s*$/
+
+const nearChars = 512
+
+// The window before the cursor starts at one of few places, so that typing leaves the start of the prompt, and with it
+// the model's cached state, alone until the text has grown by this share of the window.
+const anchorShare = 4
+
+/** `windowChars` bounds the text before the cursor; a quarter as much is read after it. */
+export function readContext(input: CompletionInput, windowChars: number): CursorContext {
+  const { text, offset } = takeSelected(input)
+  const before = unixLines(text.slice(windowStart(text, offset, windowChars), offset))
+  const after = unixLines(text.slice(offset, windowEnd(text, offset, windowChars / 4)))
+  const linePrefix = before.slice(before.lastIndexOf('\n') + 1)
+  const lineSuffix = after.split('\n', 1)[0] ?? ''
+  const healed = before.endsWith(' ')
+  const header = commentLine(input.languageId, input.path)
+  return {
+    uri: input.uri,
+    languageId: input.languageId,
+    near: unixLines(text.slice(Math.max(0, offset - nearChars), offset)),
+    before,
+    after,
+    linePrefix,
+    lineSuffix,
+    mode: expectsBlock(linePrefix, lineSuffix) ? 'block' : 'line',
+    prompt: { prefix: header + (healed ? before.slice(0, -1) : before), suffix: after, healed },
+  }
+}
+
+/** The document as it would be with the selected item of the completion list taken. */
+export function takeSelected({ text, offset, selected }: CompletionInput): { text: string; offset: number } {
+  if (!selected) return { text, offset }
+  return {
+    text: text.slice(0, selected.start) + selected.text + text.slice(selected.end),
+    offset: selected.start + selected.text.length,
+  }
+}
+
+export function opensBlock(line: string): boolean {
+  return /[{([:]\s*$|=>\s*$|\b(?:then|do|else|begin)\s*$/.test(line)
+}
+
+function expectsBlock(linePrefix: string, lineSuffix: string): boolean {
+  if (lineSuffix.trim() !== '') return false
+  return linePrefix.trim() === '' || opensBlock(linePrefix)
+}
+
+function windowStart(text: string, offset: number, windowChars: number): number {
+  if (offset <= windowChars) return 0
+  const step = Math.floor(windowChars / anchorShare)
+  const anchor = Math.ceil((offset - windowChars) / step) * step
+  const lineStart = text.indexOf('\n', anchor) + 1
+  return lineStart > 0 && lineStart <= offset ? lineStart : anchor
+}
+
+function windowEnd(text: string, offset: number, windowChars: number): number {
+  const end = Math.min(text.length, offset + Math.floor(windowChars))
+  if (end === text.length) return end
+  const lineEnd = text.lastIndexOf('\n', end)
+  return lineEnd > offset ? lineEnd : end
+}
+
+function unixLines(text: string): string {
+  return text.includes('\r') ? text.replaceAll('\r\n', '\n') : text
+}

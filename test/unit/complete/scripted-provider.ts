@@ -1,0 +1,105 @@
+// A provider that says what a test wrote down, one piece per turn of the event loop, and keeps every other promise of the interface.
+import { breathe } from '../../../engine/base/signal'
+import type { FinishReason, Usage } from '../../../engine/protocol/chat'
+import type { ChatOptions, CompletionRequest, Provider, TextStream } from '../../../engine/provider/provider'
+
+export interface Script {
+  /** What the model says; the request may decide. */
+  says: (prompt: string) => string
+  /** How it ends when no stop string and no cancel comes first. */
+  finishReason?: FinishReason
+  fim?: boolean
+  /** Characters per piece. */
+  pieceChars?: number
+  fails?: Error
+  model?: string
+}
+
+export interface ScriptedProvider extends Provider {
+  /** Requests in the order they came, and how each ended. */
+  readonly asked: { request: CompletionRequest | ChatOptions; end: FinishReason | 'running' | 'failed' }[]
+  readonly disposed: boolean
+  /** Pieces wait while this is set, until it resolves. */
+  gate: Promise<void> | undefined
+  loseDevice(error: Error): void
+}
+
+export function scriptedProvider(script: Script): ScriptedProvider {
+  let lose: (error: Error) => void = () => undefined
+  const asked: ScriptedProvider['asked'] = []
+  let disposed = false
+
+  async function* stream(
+    request: CompletionRequest | ChatOptions,
+    prompt: string,
+    stop: readonly string[],
+    signal: AbortSignal,
+  ): TextStream {
+    const entry: ScriptedProvider['asked'][number] = { request, end: 'running' }
+    asked.push(entry)
+    const usage: Usage = {
+      promptTokens: prompt.length,
+      reusedTokens: 0,
+      completionTokens: 0,
+      prefillMs: prompt.length / 10,
+      decodeMs: 1,
+    }
+    const ended = (
+      finishReason: FinishReason,
+    ): { finishReason: FinishReason; usage: Usage; droppedMessages: number } => {
+      entry.end = finishReason
+      return { finishReason, usage, droppedMessages: 0 }
+    }
+    if (script.fails) {
+      entry.end = 'failed'
+      throw script.fails
+    }
+    const { text, stopped } = cutAtStop(script.says(prompt), stop)
+    const size = script.pieceChars ?? 3
+    for (let at = 0; at < text.length; at += size) {
+      await breathe()
+      await provider.gate
+      if (signal.aborted) return ended('cancelled')
+      usage.completionTokens++
+      yield text.slice(at, at + size)
+    }
+    if (signal.aborted) return ended('cancelled')
+    return ended(stopped ? 'stop' : (script.finishReason ?? 'stop'))
+  }
+
+  const provider: ScriptedProvider = {
+    info: {
+      model: script.model ?? 'scripted',
+      architecture: 'scripted',
+      backend: 'cpu',
+      device: 'cpu: test',
+      deviceReason: 'a test said so',
+      contextLength: 4096,
+      loadMs: 1,
+    },
+    capabilities: { fim: script.fim ?? true, chat: true },
+    countTokens: (text) => text.length,
+    complete: (request, signal) => stream(request, request.prefix, request.stop, signal),
+    chat: (request, signal) => stream(request, request.messages.at(-1)?.content ?? '', [], signal),
+    resetChat: () => Promise.resolve(),
+    lost: new Promise((resolve) => (lose = resolve)),
+    dispose: () => {
+      disposed = true
+      return Promise.resolve()
+    },
+    asked,
+    get disposed() {
+      return disposed
+    },
+    gate: undefined,
+    loseDevice: (error) => lose(error),
+  }
+  return provider
+}
+
+function cutAtStop(text: string, stop: readonly string[]): { text: string; stopped: boolean } {
+  const found = stop.map((mark) => text.indexOf(mark)).filter((at) => at >= 0)
+  return found.length === 0
+    ? { text, stopped: false }
+    : { text: text.slice(0, Math.min(...found)), stopped: true }
+}
