@@ -1,0 +1,5 @@
+// Prompts are Markdown files, bundled as text.
+declare module '*.md' {
+  const text: string
+  export { text as default }
+}
