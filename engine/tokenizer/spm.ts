@@ -3,7 +3,10 @@ import { maxRank, mergeNeighbors } from './merge'
 import { textTokens, tokenTypes, type TextCodec, type Vocabulary } from './vocabulary'
 
 export interface SpmOptions {
-  /** Texts get a space in front: at the start and after special tokens, as llama.cpp does. */
+  /**
+   * Texts get a space in front: at the start, and after control tokens as in llama.cpp. Not after user-defined tokens, which
+   * SentencePiece treats as a part of the text.
+   */
   addSpacePrefix: boolean
   /** Special tokens after which no space is put although `addSpacePrefix` is on. */
   noSpaceAfter: ReadonlySet<number>
@@ -26,11 +29,15 @@ export function createSpm(vocabulary: Vocabulary, scores: ArrayLike<number>, opt
     else if (options.unknown !== undefined) into.push(options.unknown)
   }
 
+  const wantsSpace = (previous: number | undefined): boolean => {
+    if (!options.addSpacePrefix || previous === undefined) return options.addSpacePrefix
+    return vocabulary.types[previous] !== tokenTypes.userDefined && !options.noSpaceAfter.has(previous)
+  }
+
   return {
     encode: (text, previous, into) => {
       if (text === '') return
-      const spaced = options.addSpacePrefix && !(previous !== undefined && options.noSpaceAfter.has(previous))
-      const escaped = (spaced ? space : '') + text.replaceAll(' ', space)
+      const escaped = (wantsSpace(previous) ? space : '') + text.replaceAll(' ', space)
       // Symbol i is escaped.slice(starts[i], ends[i]); it begins as one character, surrogate pairs together.
       const starts: number[] = []
       const ends: number[] = []
