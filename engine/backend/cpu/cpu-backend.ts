@@ -1,0 +1,268 @@
+// The backend that always works: plain TypeScript, one thread, weights as they are in the file.
+import { availableParallelism, cpus } from 'node:os'
+import { breathe } from '../../base/signal'
+import type { Operation, Rows, StateRef, Value, WeightRef } from '../../graph/graph'
+import type { Plan } from '../../graph/plan'
+import { EngineError } from '../../protocol/errors'
+import type { Backend, DeviceInfo, Executable, StepInput, Tensor, WeightSpec } from '../backend'
+import { quants, rowBytes } from '../quants/table'
+import {
+  append,
+  attention,
+  embed,
+  gated,
+  matmul,
+  rmsNorm,
+  rope,
+  selectOutputs,
+  type Matrix,
+  type Work,
+} from './ops'
+
+/** Longest stretch of work without a look at the event loop, in milliseconds. */
+const patience = 8
+
+/** One state and vectors as float32, matrices as bytes of the file. */
+interface CpuTensor extends Tensor {
+  readonly bytes: Uint8Array
+  /** Set for f32 tensors that operations read value by value. */
+  readonly values: Float32Array | undefined
+}
+
+export class CpuBackend implements Backend {
+  readonly kind = 'cpu'
+  readonly device: DeviceInfo = {
+    name: `${cpus()[0]?.model.trim() ?? 'CPU'}, ${availableParallelism()} cores`,
+    software: false,
+    f16: false,
+    subgroups: undefined,
+    maxBindingBytes: Infinity,
+    prefillChunk: 32,
+  }
+  readonly lost = new Promise<EngineError>(() => undefined)
+  /** Steps and reads run one after the other, in the order of the calls. */
+  #queue: Promise<void> = Promise.resolve()
+  #failure: unknown
+  #disposed = false
+
+  async createWeight(
+    spec: WeightSpec,
+    read: (offset: number, length: number) => Promise<Uint8Array>,
+  ): Promise<Tensor> {
+    const stride = rowBytes(spec.type, spec.cols)
+    const bytes = allocate(spec.label, spec.rows * stride)
+    const part = Math.max(1, Math.floor((4 << 20) / stride)) * stride
+    for (let at = 0; at < bytes.length; at += part) {
+      bytes.set(await read(at, Math.min(part, bytes.length - at)), at)
+    }
+    const tensor: CpuTensor = { ...spec, bytes, values: undefined }
+    // Operations read vectors and tables value by value.
+    if (spec.rows > 1 && spec.type !== 'f32') return tensor
+    const values = new Float32Array(spec.rows * spec.cols)
+    quants[spec.type].decode(bytes, 0, values.length, values)
+    const decoded: CpuTensor = { ...tensor, type: 'f32', values, bytes: new Uint8Array(values.buffer) }
+    return decoded
+  }
+
+  createState(label: string, rows: number, cols: number): Tensor {
+    const bytes = allocate(label, rows * cols * 4)
+    const values = new Float32Array(bytes.buffer)
+    const tensor: CpuTensor = { label, type: 'f32', rows, cols, bytes, values }
+    return tensor
+  }
+
+  // The garbage collector owns the bytes.
+  destroy(): void {
+    return
+  }
+
+  compile(plan: Plan, weights: ReadonlyMap<string, Tensor>): Promise<Executable> {
+    const slots = plan.slotSizes.map((size) => new Float32Array(size))
+    return Promise.resolve(new CpuExecutable(plan, slots, weights))
+  }
+
+  run(executable: Executable, state: ReadonlyMap<string, Tensor>, step: StepInput): void {
+    const cpu = asCpuExecutable(executable)
+    cpu.check(state, step)
+    this.#queue = this.#queue.then(async () => {
+      if (this.#failure !== undefined) return
+      try {
+        await this.#work(cpu.work(state, step))
+      } catch (error) {
+        this.#failure = error
+      }
+    })
+  }
+
+  read(executable: Executable): Promise<Float32Array> {
+    return this.#queue.then(() => {
+      if (this.#failure instanceof Error) throw this.#failure
+      return asCpuExecutable(executable).result()
+    })
+  }
+
+  dispose(): void {
+    this.#disposed = true
+  }
+
+  async #work(work: Work): Promise<void> {
+    let rested = performance.now()
+    while (!work.next().done) {
+      if (performance.now() - rested < patience) continue
+      await breathe()
+      if (this.#disposed) throw new EngineError('internal', 'the backend is disposed')
+      rested = performance.now()
+    }
+  }
+}
+
+class CpuExecutable implements Executable {
+  #outputs = 0
+
+  constructor(
+    readonly plan: Plan,
+    readonly slots: readonly Float32Array[],
+    readonly weights: ReadonlyMap<string, Tensor>,
+  ) {}
+
+  check(state: ReadonlyMap<string, Tensor>, { tokens, position }: StepInput): void {
+    if (tokens.length < 1 || tokens.length > this.plan.maxTokens) {
+      throw new EngineError(
+        'internal',
+        `a step of ${tokens.length} tokens, the plan takes 1 to ${this.plan.maxTokens}`,
+      )
+    }
+    for (const operation of this.plan.operations) {
+      if (operation.op !== 'append') continue
+      const { rows } = stateOf(state, operation.cache)
+      if (position + tokens.length > rows) {
+        throw new EngineError(
+          'bad-request',
+          `position ${position + tokens.length} is beyond the context of ${rows} tokens`,
+        )
+      }
+    }
+  }
+
+  *work(state: ReadonlyMap<string, Tensor>, step: StepInput): Work {
+    for (const operation of this.plan.operations) yield* this.#start(operation, state, step)
+    this.#outputs = this.#rows(this.plan.result.rows, step)
+  }
+
+  result(): Float32Array {
+    if (this.#outputs === 0) throw new EngineError('internal', 'read before any run')
+    const { result } = this.plan
+    return this.#slot(result).slice(0, this.#outputs * result.cols)
+  }
+
+  dispose(): void {
+    this.#outputs = 0
+  }
+
+  #start(operation: Operation, state: ReadonlyMap<string, Tensor>, step: StepInput): Work {
+    const { tokens, position } = step
+    const nTokens = tokens.length
+    const slot = (value: Value): Float32Array => this.#slot(value)
+    switch (operation.op) {
+      case 'embed':
+        return embed(this.#matrix(operation.table), tokens, slot(operation.out))
+      case 'rms-norm': {
+        const { x, weight, eps, out } = operation
+        return rmsNorm(slot(x), this.#rows(x.rows, step) * x.cols, this.#vector(weight), eps, slot(out))
+      }
+      case 'matmul': {
+        const { weight, bias, x, add, out } = operation
+        const rows = this.#rows(x.rows, step)
+        return matmul(
+          this.#matrix(weight),
+          slot(x),
+          rows,
+          bias && this.#vector(bias),
+          add && slot(add),
+          slot(out),
+        )
+      }
+      case 'rope': {
+        const { x, table, out } = operation
+        return rope(slot(x), nTokens, x.cols, position, this.#vector(table), operation, slot(out))
+      }
+      case 'append': {
+        const { x, cache } = operation
+        return append(slot(x), nTokens, x.cols, position, stateOf(state, cache).values)
+      }
+      case 'attention': {
+        const { q, k, v, out } = operation
+        const keys = stateOf(state, k).values
+        return attention(slot(q), keys, stateOf(state, v).values, nTokens, position, operation, slot(out))
+      }
+      case 'gated': {
+        const { activation, gate, up, out } = operation
+        return gated(activation, slot(gate), slot(up), this.#rows(out.rows, step) * out.cols, slot(out))
+      }
+      case 'select-outputs': {
+        const { x, out } = operation
+        return selectOutputs(slot(x), nTokens, x.cols, nTokens - this.#rows(out.rows, step), slot(out))
+      }
+    }
+  }
+
+  #rows(rows: Rows, step: StepInput): number {
+    return rows === 'outputs' && this.plan.outputs === 'last' ? 1 : step.tokens.length
+  }
+
+  #slot(value: Value): Float32Array {
+    const slot = this.slots[this.plan.slotOf.get(value.id) ?? -1]
+    if (!slot) throw new EngineError('internal', `"${value.label}" is used before it is computed`)
+    return slot
+  }
+
+  #matrix(ref: WeightRef): Matrix {
+    const { bytes, type, rows, cols } = this.#tensor(ref)
+    return { bytes, rows, cols, stride: rowBytes(type, cols), decode: quants[type].decode }
+  }
+
+  #vector(ref: WeightRef): Float32Array {
+    const tensor = this.#tensor(ref)
+    if (tensor.values) return tensor.values
+    throw new EngineError('unsupported-arch', `${ref.weight} is ${tensor.type}, only f32 works here`)
+  }
+
+  #tensor(ref: WeightRef): CpuTensor {
+    const tensor = this.weights.get(ref.weight)
+    if (!tensor) throw new EngineError('internal', `no weight "${ref.weight}" was given to compile`)
+    return asCpuTensor(tensor)
+  }
+}
+
+function stateOf(state: ReadonlyMap<string, Tensor>, ref: StateRef): { rows: number; values: Float32Array } {
+  const tensor = state.get(ref.state)
+  if (!tensor) throw new EngineError('internal', `no state "${ref.state}" was given to run`)
+  const { rows, values } = asCpuTensor(tensor)
+  if (!values) throw new EngineError('internal', `state "${ref.state}" is not f32`)
+  return { rows, values }
+}
+
+function allocate(label: string, bytes: number): Uint8Array<ArrayBuffer> {
+  try {
+    return new Uint8Array(bytes)
+  } catch (cause) {
+    throw new EngineError('out-of-memory', `No ${(bytes / 2 ** 20).toFixed(1)} MiB of memory for ${label}.`, {
+      cause,
+      hint: 'Choose a smaller model or a smaller context.',
+    })
+  }
+}
+
+function asCpuTensor(tensor: Tensor): CpuTensor {
+  if (!('bytes' in tensor)) {
+    throw new EngineError('internal', `tensor "${tensor.label}" is not from the cpu backend`)
+  }
+  return tensor as CpuTensor
+}
+
+function asCpuExecutable(executable: Executable): CpuExecutable {
+  if (!(executable instanceof CpuExecutable)) {
+    throw new EngineError('internal', 'the executable is not from the cpu backend')
+  }
+  return executable
+}

@@ -1,0 +1,16 @@
+// q4_0: d * (q - 8); scales holds two half-float d per word.
+// A chunk is 32 consecutive values of a row; weights4 gives values 4i to 4i + 3 of it.
+@group(0) @binding(2) var<storage, read> quants: array<vec4u>;
+@group(0) @binding(3) var<storage, read> scales: array<u32>;
+
+struct Chunk { q: vec4u, d: f32 }
+
+fn load_chunk(chunk: u32) -> Chunk {
+  let two = unpack2x16float(scales[chunk >> 1u]);
+  return Chunk(quants[chunk], select(two.x, two.y, (chunk & 1u) == 1u));
+}
+
+fn weights4(c: Chunk, i: u32) -> vec4f {
+  let low = (c.q[i & 3u] >> select(4u, 0u, i < 4u)) & 0x0f0f0f0fu;
+  return fma(vec4f(unpack4xU8(low)), vec4f(c.d), vec4f(-8.0 * c.d));
+}

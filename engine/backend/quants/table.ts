@@ -1,0 +1,72 @@
+// One row per tensor type a backend can compute with: how to decode it on the CPU, and how it lies on the GPU.
+import { tensorTypes, type TensorType } from '../../format/ggml-types'
+import bf16 from './bf16.wgsl'
+import {
+  decodeBf16,
+  decodeF16,
+  decodeF32,
+  decodeQ4_0,
+  decodeQ4_1,
+  decodeQ4_K,
+  decodeQ5_0,
+  decodeQ5_1,
+  decodeQ5_K,
+  decodeQ6_K,
+  decodeQ8_0,
+  type Decode,
+} from './decode'
+import f16 from './f16.wgsl'
+import f32 from './f32.wgsl'
+import {
+  packPlain,
+  packQ4_0,
+  packQ4_1,
+  packQ4_K,
+  packQ5_0,
+  packQ5_1,
+  packQ5_K,
+  packQ6_K,
+  packQ8_0,
+  type Pack,
+} from './pack'
+import q4_0 from './q4_0.wgsl'
+import q4_1 from './q4_1.wgsl'
+import q4_k from './q4_k.wgsl'
+import q5_0 from './q5_0.wgsl'
+import q5_1 from './q5_1.wgsl'
+import q5_k from './q5_k.wgsl'
+import q6_k from './q6_k.wgsl'
+import q8_0 from './q8_0.wgsl'
+
+/** Values one `Chunk` of the WGSL files holds; rows on the GPU are padded with zeros to whole chunks. */
+export const chunkValues = 32
+
+interface QuantRow {
+  readonly decode: Decode
+  /** Words of the quants plane and bytes of the scales plane per chunk, on average over a block. */
+  readonly quantWords: number
+  readonly scaleBytes: number
+  readonly pack: Pack
+  /** Declares bindings 2 and 3 and `load_chunk`, `weights4`: all a matrix kernel knows about a type. */
+  readonly wgsl: string
+}
+
+export const quants: Readonly<Record<TensorType, QuantRow>> = {
+  f32: { decode: decodeF32, quantWords: 32, scaleBytes: 0, pack: packPlain, wgsl: f32 },
+  f16: { decode: decodeF16, quantWords: 16, scaleBytes: 0, pack: packPlain, wgsl: f16 },
+  bf16: { decode: decodeBf16, quantWords: 16, scaleBytes: 0, pack: packPlain, wgsl: bf16 },
+  q4_0: { decode: decodeQ4_0, quantWords: 4, scaleBytes: 2, pack: packQ4_0, wgsl: q4_0 },
+  q4_1: { decode: decodeQ4_1, quantWords: 4, scaleBytes: 4, pack: packQ4_1, wgsl: q4_1 },
+  q5_0: { decode: decodeQ5_0, quantWords: 4, scaleBytes: 8, pack: packQ5_0, wgsl: q5_0 },
+  q5_1: { decode: decodeQ5_1, quantWords: 4, scaleBytes: 8, pack: packQ5_1, wgsl: q5_1 },
+  q8_0: { decode: decodeQ8_0, quantWords: 8, scaleBytes: 2, pack: packQ8_0, wgsl: q8_0 },
+  q4_k: { decode: decodeQ4_K, quantWords: 4, scaleBytes: 2, pack: packQ4_K, wgsl: q4_k },
+  q5_k: { decode: decodeQ5_K, quantWords: 4, scaleBytes: 6, pack: packQ5_K, wgsl: q5_k },
+  q6_k: { decode: decodeQ6_K, quantWords: 4, scaleBytes: 12, pack: packQ6_K, wgsl: q6_k },
+}
+
+/** Bytes of one row in the file's layout. */
+export function rowBytes(type: TensorType, cols: number): number {
+  const { block, bytes } = tensorTypes[type]
+  return (cols / block) * bytes
+}

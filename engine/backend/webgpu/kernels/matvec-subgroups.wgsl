@@ -1,0 +1,40 @@
+// Decode on real GPUs: four rows per workgroup, neighboring threads read neighboring chunks of a row, subgroups add up.
+// The subgroup's width and its place in the workgroup come from builtins only, so any width from 4 to 64 is right.
+@group(0) @binding(4) var<storage, read> x: array<vec4f>;
+
+const threads = 64u;
+// One slot per subgroup; a subgroup has at least 4 lanes.
+var<workgroup> partial: array<vec4f, 16>;
+
+@compute @workgroup_size(threads)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) thread: u32,
+  @builtin(subgroup_invocation_id) lane: u32,
+  @builtin(subgroup_id) subgroup: u32,
+  @builtin(num_subgroups) n_subgroups: u32,
+) {
+  let row = (group.x + group.y * groups.x) * 4u;
+  let last = params.rows - 1u;
+  let first = min(vec4u(row) + vec4u(0u, 1u, 2u, 3u), vec4u(last)) * params.chunks;
+  var sum = vec4f();
+  for (var chunk = thread; chunk < params.chunks; chunk += threads) {
+    let a = load_chunk(first.x + chunk);
+    let b = load_chunk(first.y + chunk);
+    let c = load_chunk(first.z + chunk);
+    let d = load_chunk(first.w + chunk);
+    for (var i = 0u; i < 8u; i++) {
+      let v = x[chunk * 8u + i];
+      sum += vec4f(dot(weights4(a, i), v), dot(weights4(b, i), v), dot(weights4(c, i), v), dot(weights4(d, i), v));
+    }
+  }
+  let mine = subgroupAdd(sum);
+  if (lane == 0u) { partial[subgroup] = mine; }
+  workgroupBarrier();
+  if (thread < 4u && row + thread < params.rows) {
+    var total = 0.0;
+    for (var i = 0u; i < n_subgroups; i++) { total += partial[i][thread]; }
+    store(row + thread, 0u, total);
+  }
+}

@@ -1,0 +1,152 @@
+// One row per kernel: which operation it computes, on which shapes and devices it is chosen, and how it is launched.
+import type { Operation } from '../../../graph/graph'
+import appendText from './append.wgsl'
+import attentionText from './attention.wgsl'
+import embedText from './embed.wgsl'
+import geluTanh from './gated-gelu-tanh.wgsl'
+import silu from './gated-silu.wgsl'
+import gatedText from './gated.wgsl'
+import matmulInterface from './matmul.wgsl'
+import matmulLanes from './matmul-lanes.wgsl'
+import matmulTile from './matmul-tile.wgsl'
+import matvecLanes from './matvec-lanes.wgsl'
+import matvecSubgroups from './matvec-subgroups.wgsl'
+import matvecWorkgroup from './matvec-workgroup.wgsl'
+import rmsNormText from './rms-norm.wgsl'
+import ropeText from './rope.wgsl'
+import selectOutputsText from './select-outputs.wgsl'
+import stepText from './step.wgsl'
+import unit2 from './unit-2.wgsl'
+import unit4 from './unit-4.wgsl'
+
+export type OpName = Operation['op']
+
+/** What kernels are chosen by and grids are made of. Sizes that an operation has not are 0. */
+export interface Shape {
+  /** Most rows of activations a step brings: 1 in a decode plan and after select-outputs. */
+  readonly maxTokens: number
+  /** Rows of the band of a matrix; of an attention, its query heads; of a norm, its groups. */
+  readonly rows: number
+  /** Values of one row of activations that the kernel reads. */
+  readonly cols: number
+  readonly headDim: number
+  readonly activation: string
+}
+
+/** The side of a device that kernels are chosen by. */
+export interface DeviceTraits {
+  /** Lane counts, undefined without the feature `subgroups`. */
+  readonly subgroups: { readonly min: number; readonly max: number } | undefined
+  /** Whether WGSL has the builtins subgroup_id and num_subgroups. */
+  readonly subgroupId: boolean
+}
+
+export interface Kernel {
+  readonly name: string
+  readonly op: OpName
+  /** WGSL after the step and, for `quant` operations, the type's file. */
+  readonly wgsl: string
+  /** Chosen when `can` and `when` hold; exactly one kernel of an operation must be. */
+  when(shape: Shape, device: DeviceTraits): boolean
+  /** Whether the result is right here at all; tests force a kernel wherever it can run. */
+  can(shape: Shape, device: DeviceTraits): boolean
+  /** WGSL extensions to enable. */
+  readonly enable: readonly string[]
+  /** Workgroups in x and y for a step of `tokens`. */
+  grid(shape: Shape, tokens: number): readonly [number, number]
+}
+
+/** Storage bindings of an operation in order, after step (0) and params (1); `quant` ones start with quants and scales. */
+export const interfaces: Readonly<
+  Record<OpName, { quant: boolean; bind: Readonly<Record<string, 'read' | 'write'>> }>
+> = {
+  embed: { quant: true, bind: { tokens: 'read', y: 'write' } },
+  matmul: { quant: true, bind: { x: 'read', bias: 'read', add: 'read', y: 'write' } },
+  'rms-norm': { quant: false, bind: { x: 'read', weight: 'read', y: 'write' } },
+  rope: { quant: false, bind: { x: 'read', table: 'read', y: 'write' } },
+  append: { quant: false, bind: { x: 'read', cache: 'write' } },
+  attention: { quant: false, bind: { q: 'read', k: 'read', v: 'read', y: 'write' } },
+  gated: { quant: false, bind: { gate: 'read', up: 'read', y: 'write' } },
+  'select-outputs': { quant: false, bind: { x: 'read', y: 'write' } },
+}
+
+export const kernels: readonly Kernel[] = [
+  kernel('matvec-lanes', 'matmul', matmulInterface + matvecLanes, {
+    when: (_, d) => isFewLanes(d),
+    can: (s, d) => s.maxTokens === 1 && s.cols % 32 === 0 && hasLanes(d),
+    enable: ['subgroups'],
+    grid: (s) => fold(s.rows / 16),
+  }),
+  kernel('matvec-subgroups', 'matmul', matmulInterface + matvecSubgroups, {
+    when: (_, d) => !isFewLanes(d),
+    can: (s, d) => s.maxTokens === 1 && s.cols % 32 === 0 && hasLanes(d) && d.subgroupId,
+    enable: ['subgroups'],
+    grid: (s) => fold(s.rows / 4),
+  }),
+  kernel('matvec-workgroup', 'matmul', matmulInterface + matvecWorkgroup, {
+    when: (s, d) => s.cols % 32 !== 0 || !hasLanes(d) || (!isFewLanes(d) && !d.subgroupId),
+    can: (s) => s.maxTokens === 1,
+    grid: (s) => fold(s.rows),
+  }),
+  kernel('matmul-lanes', 'matmul', matmulInterface + matmulLanes, {
+    when: (_, d) => isFewLanes(d),
+    can: (s, d) => s.maxTokens > 1 && s.cols % 32 === 0 && hasLanes(d),
+    enable: ['subgroups'],
+    grid: (s, tokens) => [Math.ceil(s.rows / 32), Math.ceil(tokens / 8)],
+  }),
+  kernel('matmul-tile', 'matmul', matmulInterface + matmulTile, {
+    when: (s, d) => s.cols % 32 !== 0 || !isFewLanes(d),
+    can: (s) => s.maxTokens > 1,
+    grid: (s, tokens) => [Math.ceil(s.rows / 64), Math.ceil(tokens / 32)],
+  }),
+  kernel('embed', 'embed', embedText, { grid: (s, tokens) => [Math.ceil(s.cols / 32 / 64), tokens] }),
+  kernel('rms-norm', 'rms-norm', rmsNormText, { grid: (s, tokens) => [s.rows, tokens] }),
+  kernel('rope', 'rope', ropeText, { grid: perValue }),
+  kernel('append', 'append', appendText, { grid: perValue }),
+  kernel('attention-4', 'attention', unit4 + attentionText, {
+    when: (s) => s.headDim % 4 === 0,
+    can: (s) => s.headDim % 4 === 0,
+    grid: (s, tokens) => [s.rows, tokens],
+  }),
+  kernel('attention-2', 'attention', unit2 + attentionText, {
+    when: (s) => s.headDim % 4 !== 0,
+    grid: (s, tokens) => [s.rows, tokens],
+  }),
+  kernel('gated-silu', 'gated', silu + gatedText, { can: (s) => s.activation === 'silu', grid: perValue }),
+  kernel('gated-gelu-tanh', 'gated', geluTanh + gatedText, {
+    can: (s) => s.activation === 'gelu-tanh',
+    grid: perValue,
+  }),
+  kernel('select-outputs', 'select-outputs', selectOutputsText, { grid: perValue }),
+]
+
+function kernel(
+  name: string,
+  op: OpName,
+  wgsl: string,
+  row: Pick<Kernel, 'grid'> & Partial<Pick<Kernel, 'when' | 'can' | 'enable'>>,
+): Kernel {
+  const always = (): boolean => true
+  return { when: always, can: always, enable: [], ...row, name, op, wgsl: stepText + wgsl }
+}
+
+function perValue(shape: Shape, tokens: number): readonly [number, number] {
+  return [Math.ceil(shape.cols / 64), tokens]
+}
+
+// A dimension of a grid ends at 65,535 workgroups; vocabularies do not.
+function fold(groups: number): readonly [number, number] {
+  const count = Math.ceil(groups)
+  const height = Math.ceil(count / 65535)
+  return [Math.ceil(count / height), height]
+}
+
+// The kernels that share loads between lanes broadcast from lanes 0 to 3.
+function hasLanes(device: DeviceTraits): boolean {
+  return device.subgroups !== undefined && device.subgroups.min >= 4
+}
+
+// 4 and 8 are the vector registers of a CPU, where loads cost more than lanes; GPUs have 16 and more.
+function isFewLanes(device: DeviceTraits): boolean {
+  return device.subgroups !== undefined && device.subgroups.min >= 4 && device.subgroups.max <= 8
+}

@@ -1,0 +1,169 @@
+// Turns operations of a plan into kernel launches: which buffers, which numbers, how many rows.
+import type { TensorType } from '../../format/ggml-types'
+import type { Operation, Rows, Value, WeightRef } from '../../graph/graph'
+import type { Plan } from '../../graph/plan'
+import { EngineError } from '../../protocol/errors'
+import type { OpName, Shape } from './kernels/table'
+import type { Band, GpuTensor } from './tensors'
+
+/** Where a binding's bytes are. States are bound when the step names them. */
+export type Operand =
+  | { kind: 'slot'; slot: number }
+  | { kind: 'buffer'; buffer: GPUBuffer }
+  | { kind: 'state'; state: string }
+  | { kind: 'tokens' }
+  /** Bound but not read: a missing bias, the scales of a type without blocks. */
+  | { kind: 'nothing' }
+
+export interface Launch {
+  readonly op: OpName
+  readonly type: TensorType
+  readonly shape: Shape
+  /** The kernel's Params struct, word by word. */
+  readonly params: Uint32Array
+  /** From binding 2 on. */
+  readonly operands: readonly Operand[]
+  /** True when the launch has one row of activations, however many tokens the step has. */
+  readonly single: boolean
+}
+
+/** An operation on a matrix becomes one launch per band, everything else one launch. */
+export function lower(
+  operation: Operation,
+  plan: Plan,
+  weights: ReadonlyMap<string, GpuTensor>,
+): readonly Launch[] {
+  const slot = (value: Value): Operand => {
+    const index = plan.slotOf.get(value.id)
+    if (index === undefined)
+      throw new EngineError('internal', `"${value.label}" is used before it is computed`)
+    return { kind: 'slot', slot: index }
+  }
+  const tensor = (ref: WeightRef): GpuTensor => {
+    const found = weights.get(ref.weight)
+    if (!found) throw new EngineError('internal', `no weight "${ref.weight}" was given to compile`)
+    return found
+  }
+  const vector = (ref: WeightRef): Operand => {
+    const found = tensor(ref)
+    if (found.type !== 'f32') {
+      throw new EngineError('unsupported-arch', `${ref.weight} is ${found.type}, only f32 works here`)
+    }
+    return { kind: 'buffer', buffer: found.bands[0].quants }
+  }
+  const isSingle = (rows: Rows): boolean => rows === 'outputs' && plan.outputs === 'last'
+  const launch = (
+    out: { rows: Rows },
+    params: readonly number[],
+    operands: readonly Operand[],
+    shape: Partial<Shape>,
+    type: TensorType = 'f32',
+  ): Launch => {
+    const single = isSingle(out.rows)
+    const maxTokens = single ? 1 : plan.maxTokens
+    return {
+      op: operation.op,
+      type,
+      single,
+      params: new Uint32Array(params),
+      operands,
+      shape: { maxTokens, rows: 0, cols: 0, headDim: 0, activation: '', ...shape },
+    }
+  }
+
+  switch (operation.op) {
+    case 'embed': {
+      const { out } = operation
+      const table = tensor(operation.table)
+      return table.bands.map((band) =>
+        launch(
+          out,
+          [band.rows, table.cols, table.chunks, band.firstRow],
+          [...planes(band), { kind: 'tokens' }, slot(out)],
+          { rows: band.rows, cols: table.cols },
+          table.type,
+        ),
+      )
+    }
+    case 'matmul': {
+      const { x, bias, add, out } = operation
+      const weight = tensor(operation.weight)
+      if (weight.cols !== x.cols || weight.rows !== out.cols) {
+        throw new EngineError(
+          'internal',
+          `${weight.label} is [${weight.rows}, ${weight.cols}], "${x.label}" has ${x.cols} columns and "${out.label}" ${out.cols}`,
+        )
+      }
+      return weight.bands.map((band) =>
+        launch(
+          x,
+          [band.rows, weight.cols, weight.chunks, band.firstRow, weight.rows, bias ? 1 : 0, add ? 1 : 0],
+          [...planes(band), slot(x), bias ? vector(bias) : nothing, add ? slot(add) : nothing, slot(out)],
+          { rows: band.rows, cols: weight.cols },
+          weight.type,
+        ),
+      )
+    }
+    case 'rms-norm': {
+      const { x, weight, eps, out } = operation
+      const width = tensor(weight).cols
+      return [
+        launch(x, [x.cols, width, floatBits(eps)], [slot(x), vector(weight), slot(out)], {
+          rows: x.cols / width,
+          cols: width,
+        }),
+      ]
+    }
+    case 'rope': {
+      const { x, headDim, rotaryDims, out } = operation
+      const tableCols = tensor(operation.table).chunks * 32
+      return [
+        launch(
+          x,
+          [x.cols, headDim, rotaryDims, tableCols, operation.pairs === 'interleaved' ? 1 : 0],
+          [slot(x), vector(operation.table), slot(out)],
+          { cols: x.cols, headDim },
+        ),
+      ]
+    }
+    case 'append': {
+      const { x, cache } = operation
+      return [launch(x, [x.cols], [slot(x), { kind: 'state', ...cache }], { cols: x.cols })]
+    }
+    case 'attention': {
+      const { q, k, v, heads, kvHeads, headDim, scale, out } = operation
+      if (headDim > 256 || headDim % 2 !== 0) {
+        throw new EngineError('unsupported-arch', `heads of ${headDim} values; even sizes up to 256 work`)
+      }
+      return [
+        launch(
+          q,
+          [heads, headDim, heads / kvHeads, kvHeads * headDim, floatBits(scale)],
+          [slot(q), { kind: 'state', ...k }, { kind: 'state', ...v }, slot(out)],
+          { rows: heads, cols: headDim, headDim },
+        ),
+      ]
+    }
+    case 'gated': {
+      const { gate, up, out, activation } = operation
+      return [launch(out, [out.cols], [slot(gate), slot(up), slot(out)], { cols: out.cols, activation })]
+    }
+    case 'select-outputs': {
+      const { x, out } = operation
+      return [launch(out, [x.cols, isSingle(out.rows) ? 1 : 0], [slot(x), slot(out)], { cols: x.cols })]
+    }
+  }
+}
+
+const nothing: Operand = { kind: 'nothing' }
+
+function planes(band: Band): Operand[] {
+  return [
+    { kind: 'buffer', buffer: band.quants },
+    band.scales ? { kind: 'buffer', buffer: band.scales } : nothing,
+  ]
+}
+
+function floatBits(value: number): number {
+  return new Uint32Array(new Float32Array([value]).buffer)[0] ?? 0
+}

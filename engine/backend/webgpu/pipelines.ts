@@ -1,0 +1,85 @@
+// Compiles each kernel variant once, and turns the compiler's messages into an error that names kernel and line.
+import type { TensorType } from '../../format/ggml-types'
+import { EngineError } from '../../protocol/errors'
+import { compose, variantName } from './compose'
+import { interfaces, type Kernel, type OpName } from './kernels/table'
+import { computeStage } from './usage'
+
+export interface Pipeline {
+  readonly pipeline: GPUComputePipeline
+  readonly layout: GPUBindGroupLayout
+}
+
+export class Pipelines {
+  readonly #device: GPUDevice
+  readonly #layouts = new Map<OpName, GPUBindGroupLayout>()
+  readonly #pipelines = new Map<string, Promise<Pipeline>>()
+
+  constructor(device: GPUDevice) {
+    this.#device = device
+  }
+
+  /** Throws `internal` with the kernel's name and the line when the shader does not compile. */
+  get(kernel: Kernel, type: TensorType): Promise<Pipeline> {
+    const name = variantName(kernel, type)
+    let pipeline = this.#pipelines.get(name)
+    if (!pipeline) {
+      pipeline = this.compile(name, kernel.op, compose(kernel, type))
+      this.#pipelines.set(name, pipeline)
+    }
+    return pipeline
+  }
+
+  /** Compiles one text for an operation's interface, without the cache. */
+  async compile(name: string, op: OpName, code: string): Promise<Pipeline> {
+    const layout = this.#layout(op)
+    const device = this.#device
+    device.pushErrorScope('validation')
+    const module = device.createShaderModule({ label: name, code })
+    const info = await module.getCompilationInfo()
+    await device.popErrorScope()
+    const wrong = info.messages.find((message) => message.type === 'error')
+    if (wrong) {
+      const line = code.split('\n')[wrong.lineNum - 1] ?? ''
+      throw new EngineError(
+        'internal',
+        `kernel "${name}" line ${wrong.lineNum}: ${wrong.message} in: ${line.trim()}`,
+        { hint: 'This is a bug in a shader of Hearth. Set hearth.device to "cpu" to work without it.' },
+      )
+    }
+    try {
+      const pipeline = await device.createComputePipelineAsync({
+        label: name,
+        layout: device.createPipelineLayout({ bindGroupLayouts: [layout] }),
+        compute: { module, entryPoint: 'main' },
+      })
+      return { pipeline, layout }
+    } catch (cause) {
+      throw new EngineError('internal', `kernel "${name}": ${messageOf(cause)}`, {
+        cause,
+        hint: 'The GPU driver refused a shader of Hearth. Set hearth.device to "cpu" to work without it.',
+      })
+    }
+  }
+
+  #layout(op: OpName): GPUBindGroupLayout {
+    let layout = this.#layouts.get(op)
+    if (!layout) {
+      const types: GPUBufferBindingType[] = ['uniform', 'uniform']
+      if (interfaces[op].quant) types.push('read-only-storage', 'read-only-storage')
+      for (const access of Object.values(interfaces[op].bind)) {
+        types.push(access === 'read' ? 'read-only-storage' : 'storage')
+      }
+      layout = this.#device.createBindGroupLayout({
+        label: op,
+        entries: types.map((type, binding) => ({ binding, visibility: computeStage, buffer: { type } })),
+      })
+      this.#layouts.set(op, layout)
+    }
+    return layout
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

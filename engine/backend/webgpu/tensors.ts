@@ -1,0 +1,206 @@
+// Weights and states on the GPU: matrices in two aligned planes, cut into bands of rows that a binding can hold.
+import { tensorTypes, type TensorType } from '../../format/ggml-types'
+import { EngineError } from '../../protocol/errors'
+import type { Tensor, WeightSpec } from '../backend'
+import type { Planes } from '../quants/pack'
+import { chunkValues, quants, rowBytes } from '../quants/table'
+import { bufferUsage } from './usage'
+
+/** Consecutive rows of a matrix in buffers of their own. */
+export interface Band {
+  readonly firstRow: number
+  readonly rows: number
+  readonly quants: GPUBuffer
+  /** Undefined for types without blocks. */
+  readonly scales: GPUBuffer | undefined
+}
+
+export interface GpuTensor extends Tensor {
+  readonly id: number
+  /** The type on the device: vectors become f32, whatever they are in the file. */
+  readonly type: TensorType
+  /** Chunks of 32 values per row; the last one is padded with zeros. 0 for states, whose rows are not padded. */
+  readonly chunks: number
+  /** At least one. */
+  readonly bands: readonly [Band, ...Band[]]
+}
+
+/** Rows of one band so that each plane fits `maxBindingBytes`; even, because two rows share a word of half-float scales. */
+export function rowsPerBand(type: TensorType, cols: number, maxBindingBytes: number): number {
+  const { quantWords, scaleBytes } = quants[type]
+  const perRow = Math.ceil(cols / chunkValues) * Math.max(quantWords * 4, scaleBytes)
+  return Math.floor(maxBindingBytes / perRow / 2) * 2
+}
+
+/** Uploads a matrix part by part. Throws `out-of-memory`. */
+export async function uploadWeight(
+  device: GPUDevice,
+  id: number,
+  spec: WeightSpec,
+  maxBindingBytes: number,
+  read: (offset: number, length: number) => Promise<Uint8Array>,
+): Promise<GpuTensor> {
+  // Vectors are read value by value by kernels that know f32 only.
+  const type = spec.rows === 1 ? 'f32' : spec.type
+  const { label, rows, cols } = spec
+  const chunks = Math.ceil(cols / chunkValues)
+  const bandRows = rowsPerBand(type, cols, maxBindingBytes)
+  if (bandRows === 0) {
+    throw new EngineError(
+      'out-of-memory',
+      `One row of ${label} is larger than the ${mebibytes(maxBindingBytes)} this GPU can bind at once.`,
+      { hint: 'Set hearth.device to "cpu".' },
+    )
+  }
+  const bands: Band[] = []
+  const row = rowBytes(spec.type, cols)
+  const partRows = Math.max(2, Math.floor((4 << 20) / row / 2) * 2)
+  try {
+    for (let firstRow = 0; firstRow < rows; firstRow += bandRows) {
+      const band = await createBand(
+        device,
+        label,
+        type,
+        chunks,
+        firstRow,
+        Math.min(bandRows, rows - firstRow),
+      )
+      bands.push(band)
+      for (let at = 0; at < band.rows; at += partRows) {
+        const n = Math.min(partRows, band.rows - at)
+        const bytes = await read((firstRow + at) * row, n * row)
+        const planes = packRows(spec.type, type, bytes, n, cols)
+        const { quantWords, scaleBytes } = quants[type]
+        device.queue.writeBuffer(band.quants, at * chunks * quantWords * 4, planes.quants)
+        if (band.scales) device.queue.writeBuffer(band.scales, at * chunks * scaleBytes, planes.scales)
+      }
+    }
+  } catch (error) {
+    bands.forEach(destroyBand)
+    throw error
+  }
+  const [first, ...rest] = bands
+  if (!first) throw new EngineError('internal', `${label} has no rows`)
+  return { id, label, type, rows, cols, chunks, bands: [first, ...rest] }
+}
+
+/** A zero-filled f32 tensor in one binding, rows unpadded. Throws `out-of-memory`. */
+export function createStateTensor(
+  device: GPUDevice,
+  id: number,
+  label: string,
+  rows: number,
+  cols: number,
+  maxBindingBytes: number,
+): GpuTensor {
+  const bytes = rows * cols * 4
+  if (bytes > maxBindingBytes) {
+    throw new EngineError(
+      'out-of-memory',
+      `${label} needs ${mebibytes(bytes)}, this GPU can bind ${mebibytes(maxBindingBytes)} at once.`,
+      { hint: 'Choose a smaller context.' },
+    )
+  }
+  const buffer = device.createBuffer({
+    label,
+    size: padded(bytes),
+    usage: bufferUsage.storage | bufferUsage.copySrc | bufferUsage.copyDst,
+  })
+  const band = { firstRow: 0, rows, quants: buffer, scales: undefined }
+  return { id, label, type: 'f32', rows, cols, chunks: 0, bands: [band] }
+}
+
+export function destroyTensor(tensor: GpuTensor): void {
+  tensor.bands.forEach(destroyBand)
+}
+
+/** Runs `create` and turns the device's out-of-memory error into ours, with the size that was asked for. */
+export async function checkMemory<T>(
+  device: GPUDevice,
+  label: string,
+  bytes: number,
+  create: () => T,
+): Promise<T> {
+  device.pushErrorScope('out-of-memory')
+  const made = create()
+  const error = await device.popErrorScope()
+  if (error) throw outOfMemory(label, bytes, error.message)
+  return made
+}
+
+export function outOfMemory(label: string, bytes: number, detail: string): EngineError {
+  return new EngineError('out-of-memory', `The GPU has no ${mebibytes(bytes)} for ${label}: ${detail}`, {
+    hint: 'Choose a smaller model, a smaller context, or set hearth.device to "cpu".',
+  })
+}
+
+/** Buffers are whole vec4s, so that kernels may read the last one. */
+export function padded(bytes: number): number {
+  return Math.max(16, Math.ceil(bytes / 16) * 16)
+}
+
+async function createBand(
+  device: GPUDevice,
+  label: string,
+  type: TensorType,
+  chunks: number,
+  firstRow: number,
+  rows: number,
+): Promise<Band> {
+  const { quantWords, scaleBytes } = quants[type]
+  const quantBytes = padded(rows * chunks * quantWords * 4)
+  const scalesBytes = scaleBytes === 0 ? 0 : padded(rows * chunks * scaleBytes)
+  const usage = bufferUsage.storage | bufferUsage.copyDst
+  return checkMemory(device, label, quantBytes + scalesBytes, () => ({
+    firstRow,
+    rows,
+    quants: device.createBuffer({ label, size: quantBytes, usage }),
+    scales:
+      scalesBytes === 0
+        ? undefined
+        : device.createBuffer({ label: `${label} scales`, size: scalesBytes, usage }),
+  }))
+}
+
+function destroyBand(band: Band): void {
+  band.quants.destroy()
+  band.scales?.destroy()
+}
+
+function packRows(
+  fileType: TensorType,
+  type: TensorType,
+  bytes: Uint8Array,
+  rows: number,
+  cols: number,
+): Planes {
+  const chunks = rows * Math.ceil(cols / chunkValues)
+  const { quantWords, scaleBytes, pack } = quants[type]
+  const planes = {
+    quants: new Uint32Array(chunks * quantWords),
+    scales: new Uint32Array(Math.ceil((chunks * scaleBytes) / 4)),
+  }
+  if (type !== fileType) {
+    // Only vectors change type, and a vector has one row.
+    quants[fileType].decode(bytes, 0, cols, new Float32Array(planes.quants.buffer))
+    return planes
+  }
+  const { block } = tensorTypes[type]
+  if (block > 1) pack(bytes, (rows * cols) / block, planes)
+  else pack(padRows(bytes, rows, cols), planes.quants.length, planes)
+  return planes
+}
+
+// Only f32, f16 and bf16 have rows that are no multiple of a chunk.
+function padRows(bytes: Uint8Array, rows: number, cols: number): Uint8Array {
+  if (cols % chunkValues === 0) return bytes
+  const from = bytes.length / rows
+  const to = (from / cols) * Math.ceil(cols / chunkValues) * chunkValues
+  const out = new Uint8Array(rows * to)
+  for (let row = 0; row < rows; row++) out.set(bytes.subarray(row * from, (row + 1) * from), row * to)
+  return out
+}
+
+function mebibytes(bytes: number): string {
+  return `${(bytes / 2 ** 20).toFixed(1)} MiB`
+}

@@ -1,0 +1,410 @@
+// The fast backend: plans become lists of WGSL kernel launches, and a step is one command buffer.
+import type { Log } from '../../base/log'
+import type { Plan } from '../../graph/plan'
+import { EngineError } from '../../protocol/errors'
+import type { Backend, DeviceInfo, Executable, StepInput, Tensor, WeightSpec } from '../backend'
+import type { OpenDevice } from './dawn'
+import { kernels, type Kernel } from './kernels/table'
+import { lower, type Launch, type Operand } from './lowering'
+import { Pipelines, type Pipeline } from './pipelines'
+import {
+  checkMemory,
+  createStateTensor,
+  destroyTensor,
+  outOfMemory,
+  padded,
+  uploadWeight,
+  type GpuTensor,
+} from './tensors'
+import { bufferUsage, mapModeRead } from './usage'
+import { StepWait } from './wait'
+
+export interface WebGpuOptions {
+  /** Smaller than the device's, so that tests can see a matrix split in bands. */
+  maxBindingBytes?: number
+  /** Kernel to take wherever it can run, instead of the one the table chooses. */
+  force?: string
+}
+
+/** Kernels that may run a shape, by the table's own choice or by force. Exactly one when the table is sound. */
+export function candidates(launch: Launch, traits: OpenDevice['traits'], force?: string): Kernel[] {
+  const able = kernels.filter((kernel) => kernel.op === launch.op && kernel.can(launch.shape, traits))
+  const forced = able.filter((kernel) => kernel.name === force)
+  return forced.length > 0 ? forced : able.filter((kernel) => kernel.when(launch.shape, traits))
+}
+
+export class WebGpuBackend implements Backend {
+  readonly kind = 'webgpu'
+  readonly device: DeviceInfo
+  readonly lost: Promise<EngineError>
+  readonly #open: OpenDevice
+  readonly #log: Log
+  readonly #force: string | undefined
+  readonly #pipelines: Pipelines
+  /** Step: number of tokens and position, rewritten before every submit. */
+  readonly #step: GPUBuffer
+  readonly #nothing: GPUBuffer
+  readonly #executables = new Set<GpuExecutable>()
+  #nextId = 0
+  #disposed = false
+  /** What went wrong outside of any awaited call; the next read tells. */
+  #failure: EngineError | undefined
+
+  constructor(open: OpenDevice, log: Log, options: WebGpuOptions = {}) {
+    const { device, adapter } = open
+    this.#open = open
+    this.#log = log
+    this.#force = options.force
+    this.#pipelines = new Pipelines(device)
+    const { storage, uniform, copyDst } = bufferUsage
+    this.#step = device.createBuffer({ label: 'step', size: 16, usage: uniform | copyDst })
+    this.#nothing = device.createBuffer({ label: 'nothing', size: 256, usage: storage })
+    this.device = {
+      name: adapter.name,
+      software: adapter.software,
+      f16: adapter.features.includes('shader-f16'),
+      subgroups: open.traits.subgroups,
+      maxBindingBytes: Math.min(
+        device.limits.maxStorageBufferBindingSize,
+        device.limits.maxBufferSize,
+        options.maxBindingBytes ?? Infinity,
+      ),
+      prefillChunk: adapter.software ? 32 : 256,
+    }
+    this.lost = new Promise((resolve) => {
+      void device.lost.then((info) => {
+        if (this.#disposed) return
+        const error = new EngineError(
+          'device-lost',
+          `${adapter.name} was lost: ${info.message || info.reason}`,
+          {
+            hint: 'The engine starts again by itself; if it does not, reload the window.',
+          },
+        )
+        this.#failure = error
+        resolve(error)
+      })
+    })
+    device.addEventListener('uncapturederror', (event) => {
+      const { error } = event
+      this.#log.error(`webgpu: ${error.message}`)
+      this.#failure ??= new EngineError('internal', `The GPU refused a command: ${error.message}`, {
+        hint: 'Set hearth.device to "cpu" to work without the GPU.',
+      })
+    })
+  }
+
+  async createWeight(
+    spec: WeightSpec,
+    read: (offset: number, length: number) => Promise<Uint8Array>,
+  ): Promise<Tensor> {
+    this.#check()
+    return uploadWeight(this.#open.device, this.#nextId++, spec, this.device.maxBindingBytes, read)
+  }
+
+  createState(label: string, rows: number, cols: number): Tensor {
+    this.#check()
+    const { device } = this.#open
+    device.pushErrorScope('out-of-memory')
+    const { maxBindingBytes } = this.device
+    try {
+      return createStateTensor(device, this.#nextId++, label, rows, cols, maxBindingBytes)
+    } finally {
+      // The answer comes later than the tensor; the next read rejects with it.
+      void device.popErrorScope().then((error) => {
+        if (error) this.#failure ??= outOfMemory(label, rows * cols * 4, error.message)
+      })
+    }
+  }
+
+  destroy(tensor: Tensor): void {
+    const gpu = asGpuTensor(tensor)
+    for (const executable of this.#executables) executable.forget(gpu)
+    destroyTensor(gpu)
+  }
+
+  async compile(plan: Plan, weights: ReadonlyMap<string, Tensor>): Promise<Executable> {
+    this.#check()
+    const { device, traits } = this.#open
+    const gpuWeights = new Map([...weights].map(([name, tensor]) => [name, asGpuTensor(tensor)]))
+    const launches = plan.operations.flatMap((operation) => lower(operation, plan, gpuWeights))
+    const chosen = launches.map((launch) => {
+      const found = candidates(launch, traits, this.#force)
+      const [kernel] = found
+      if (!kernel || found.length > 1) {
+        const names = found.map((row) => row.name).join(', ') || 'none'
+        throw new EngineError(
+          'internal',
+          `kernels for ${launch.op} ${JSON.stringify(launch.shape)}: ${names}`,
+        )
+      }
+      return kernel
+    })
+    const pipelines = await Promise.all(
+      chosen.map((kernel, index) => this.#pipelines.get(kernel, launches[index]?.type ?? 'f32')),
+    )
+    const bytes = plan.slotSizes.reduce((sum, size) => sum + padded(size * 4), 0)
+    const largest = Math.max(...plan.slotSizes) * 4
+    if (largest > this.device.maxBindingBytes) {
+      throw outOfMemory('activations', largest, 'they do not fit one binding')
+    }
+    const executable = await checkMemory(
+      device,
+      'activations',
+      bytes,
+      () =>
+        new GpuExecutable(
+          device,
+          plan,
+          launches.map((launch, index) => {
+            const pipeline = pipelines[index]
+            const kernel = chosen[index]
+            if (!pipeline || !kernel) throw new EngineError('internal', 'a launch lost its kernel')
+            return { launch, pipeline, kernel }
+          }),
+          { step: this.#step, nothing: this.#nothing },
+          (gone) => this.#executables.delete(gone),
+        ),
+    )
+    this.#executables.add(executable)
+    return executable
+  }
+
+  run(executable: Executable, state: ReadonlyMap<string, Tensor>, step: StepInput): void {
+    if (this.#failure) return // the next read tells
+    const { device } = this.#open
+    const gpu = asGpuExecutable(executable)
+    gpu.check(state, step)
+    device.queue.writeBuffer(this.#step, 0, new Uint32Array([step.tokens.length, step.position]))
+    gpu.submit(state, step)
+  }
+
+  async read(executable: Executable): Promise<Float32Array> {
+    this.#check()
+    try {
+      const result = await asGpuExecutable(executable).read()
+      this.#check()
+      return result
+    } catch (cause) {
+      this.#check()
+      // A lost device rejects its maps a moment before it says that it is lost.
+      const info = await Promise.race([this.#open.device.lost, Promise.resolve(undefined)])
+      if (info) {
+        throw new EngineError('device-lost', `${this.device.name} was lost: ${info.message}`, { cause })
+      }
+      throw cause
+    }
+  }
+
+  dispose(): void {
+    if (this.#disposed) return
+    this.#disposed = true
+    this.#failure ??= new EngineError('internal', 'the backend is disposed')
+    for (const executable of [...this.#executables]) executable.dispose()
+    this.#open.release()
+  }
+
+  #check(): void {
+    if (this.#failure) throw this.#failure
+  }
+}
+
+interface Dispatch {
+  readonly launch: Launch
+  readonly pipeline: Pipeline
+  readonly kernel: Kernel
+}
+
+interface SharedBuffers {
+  readonly step: GPUBuffer
+  readonly nothing: GPUBuffer
+}
+
+/** Params lie this far apart in their buffer: the largest uniform offset alignment of any adapter. */
+const paramsStride = 256
+
+class GpuExecutable implements Executable {
+  readonly #slots: readonly GPUBuffer[]
+  readonly #tokens: GPUBuffer
+  readonly #params: GPUBuffer
+  /** Bind groups of launches without state, built once; undefined for the others. */
+  readonly #groups: readonly (GPUBindGroup | undefined)[]
+  /** All bind groups per set of state tensors, by the ids of the tensors. */
+  readonly #groupsOfState = new Map<string, readonly GPUBindGroup[]>()
+  readonly #stateNames: readonly string[]
+  readonly #idle: GPUBuffer[] = []
+  readonly #wait = new StepWait()
+  #outputs = 0
+
+  constructor(
+    readonly device: GPUDevice,
+    readonly plan: Plan,
+    readonly dispatches: readonly Dispatch[],
+    readonly shared: SharedBuffers,
+    readonly onDispose: (gone: GpuExecutable) => void,
+  ) {
+    const { storage, uniform, copySrc, copyDst } = bufferUsage
+    this.#slots = plan.slotSizes.map((size, index) =>
+      device.createBuffer({ label: `slot ${index}`, size: padded(size * 4), usage: storage | copySrc }),
+    )
+    this.#tokens = device.createBuffer({
+      label: 'tokens',
+      size: padded(plan.maxTokens * 4),
+      usage: storage | copyDst,
+    })
+    const params = new Uint32Array((dispatches.length * paramsStride) / 4)
+    dispatches.forEach(({ launch }, index) => params.set(launch.params, (index * paramsStride) / 4))
+    this.#params = device.createBuffer({
+      label: 'params',
+      size: Math.max(paramsStride, params.byteLength),
+      usage: uniform | copyDst,
+    })
+    device.queue.writeBuffer(this.#params, 0, params)
+    this.#groups = dispatches.map((dispatch, index) =>
+      dispatch.launch.operands.some((operand) => operand.kind === 'state')
+        ? undefined
+        : this.#bind(dispatch, index, new Map()),
+    )
+    this.#stateNames = [...new Set(dispatches.flatMap(({ launch }) => launch.operands.flatMap(stateName)))]
+  }
+
+  /** Refuses steps that would write or read outside of a buffer. */
+  check(state: ReadonlyMap<string, Tensor>, { tokens, position }: StepInput): void {
+    if (tokens.length < 1 || tokens.length > this.plan.maxTokens) {
+      throw new EngineError(
+        'internal',
+        `a step of ${tokens.length} tokens, the plan takes 1 to ${this.plan.maxTokens}`,
+      )
+    }
+    for (const name of this.#stateNames) {
+      const tensor = state.get(name)
+      if (!tensor) throw new EngineError('internal', `no state "${name}" was given to run`)
+      if (position + tokens.length > tensor.rows) {
+        throw new EngineError(
+          'bad-request',
+          `position ${position + tokens.length} is beyond the context of ${tensor.rows} tokens`,
+        )
+      }
+    }
+  }
+
+  submit(state: ReadonlyMap<string, Tensor>, { tokens }: StepInput): void {
+    const groups = this.#groupsFor(state)
+    const count = tokens.length
+    this.device.queue.writeBuffer(this.#tokens, 0, new Uint32Array(tokens))
+    const encoder = this.device.createCommandEncoder()
+    const pass = encoder.beginComputePass()
+    let current: GPUComputePipeline | undefined
+    this.dispatches.forEach(({ launch, pipeline, kernel }, index) => {
+      if (current !== pipeline.pipeline) pass.setPipeline(pipeline.pipeline)
+      current = pipeline.pipeline
+      pass.setBindGroup(0, groups[index])
+      const [x, y] = kernel.grid(launch.shape, launch.single ? 1 : count)
+      pass.dispatchWorkgroups(x, y)
+    })
+    pass.end()
+    this.device.queue.submit([encoder.finish()])
+    this.#wait.submitted(count)
+    const { result, outputs } = this.plan
+    this.#outputs = result.rows === 'outputs' && outputs === 'last' ? 1 : count
+  }
+
+  /** Copies the latest result at once; waiting for it comes after, so a later step cannot overwrite it. */
+  async read(): Promise<Float32Array> {
+    const { result } = this.plan
+    const bytes = this.#outputs * result.cols * 4
+    const slot = this.#slots[this.plan.slotOf.get(result.id) ?? -1]
+    if (!slot || bytes === 0) throw new EngineError('internal', 'read before any run')
+    const staging = this.#staging(bytes)
+    const encoder = this.device.createCommandEncoder()
+    encoder.copyBufferToBuffer(slot, 0, staging, 0, bytes)
+    this.device.queue.submit([encoder.finish()])
+    await this.#wait.until(() => staging.mapAsync(mapModeRead, 0, bytes))
+    const values = new Float32Array(staging.getMappedRange(0, bytes).slice(0))
+    staging.unmap()
+    this.#idle.push(staging)
+    return values
+  }
+
+  forget(tensor: GpuTensor): void {
+    for (const key of [...this.#groupsOfState.keys()]) {
+      if (key.split(' ').includes(String(tensor.id))) this.#groupsOfState.delete(key)
+    }
+  }
+
+  dispose(): void {
+    for (const buffer of [...this.#slots, this.#tokens, this.#params, ...this.#idle]) buffer.destroy()
+    this.#groupsOfState.clear()
+    this.onDispose(this)
+  }
+
+  #groupsFor(state: ReadonlyMap<string, Tensor>): readonly GPUBindGroup[] {
+    // By the tensors, not by the map: a caller may build a new map for every step.
+    const key = this.#stateNames.map((name) => asGpuTensor(state.get(name)).id).join(' ')
+    let groups = this.#groupsOfState.get(key)
+    if (!groups) {
+      groups = this.dispatches.map(
+        (dispatch, index) => this.#groups[index] ?? this.#bind(dispatch, index, state),
+      )
+      this.#groupsOfState.set(key, groups)
+    }
+    return groups
+  }
+
+  #bind({ launch, pipeline }: Dispatch, index: number, state: ReadonlyMap<string, Tensor>): GPUBindGroup {
+    const params = { buffer: this.#params, offset: index * paramsStride, size: 64 }
+    const resources: GPUBindingResource[] = [
+      { buffer: this.shared.step },
+      params,
+      ...launch.operands.map((operand) => ({ buffer: this.#bufferOf(operand, state) })),
+    ]
+    return this.device.createBindGroup({
+      label: launch.op,
+      layout: pipeline.layout,
+      entries: resources.map((resource, binding) => ({ binding, resource })),
+    })
+  }
+
+  #bufferOf(operand: Operand, state: ReadonlyMap<string, Tensor>): GPUBuffer {
+    switch (operand.kind) {
+      case 'slot': {
+        const slot = this.#slots[operand.slot]
+        if (!slot) throw new EngineError('internal', `no slot ${operand.slot}`)
+        return slot
+      }
+      case 'buffer':
+        return operand.buffer
+      case 'state':
+        return asGpuTensor(state.get(operand.state)).bands[0].quants
+      case 'tokens':
+        return this.#tokens
+      case 'nothing':
+        return this.shared.nothing
+    }
+  }
+
+  #staging(bytes: number): GPUBuffer {
+    const found = this.#idle.findIndex((buffer) => buffer.size >= bytes)
+    const [idle] = found < 0 ? [] : this.#idle.splice(found, 1)
+    const usage = bufferUsage.mapRead | bufferUsage.copyDst
+    return idle ?? this.device.createBuffer({ label: 'read back', size: padded(bytes), usage })
+  }
+}
+
+function stateName(operand: Operand): string[] {
+  return operand.kind === 'state' ? [operand.state] : []
+}
+
+function asGpuTensor(tensor: Tensor | undefined): GpuTensor {
+  if (!tensor || !('bands' in tensor)) {
+    throw new EngineError('internal', `tensor "${tensor?.label ?? '?'}" is not from the webgpu backend`)
+  }
+  return tensor as GpuTensor
+}
+
+function asGpuExecutable(executable: Executable): GpuExecutable {
+  if (!(executable instanceof GpuExecutable)) {
+    throw new EngineError('internal', 'the executable is not from the webgpu backend')
+  }
+  return executable
+}

@@ -1,0 +1,264 @@
+// The table of operations and shapes that every backend is compared on. To cover a new operation, add rows here.
+import type { StepInput } from '../../engine/backend/backend'
+import { tensorTypes, type TensorType } from '../../engine/format/ggml-types'
+import {
+  GraphBuilder,
+  type Activation,
+  type Graph,
+  type Operation,
+  type Value,
+} from '../../engine/graph/graph'
+
+export interface OpCase {
+  readonly name: string
+  readonly op: Operation['op']
+  readonly weights: Readonly<Record<string, { type: TensorType; rows: number; cols: number }>>
+  readonly states: Readonly<Record<string, { rows: number; cols: number }>>
+  readonly graph: Graph
+  readonly maxTokens: number
+  readonly outputs: 'last' | 'all'
+  /** The result after each of them is compared. */
+  readonly steps: readonly StepInput[]
+  /** Largest mean square difference, relative to the mean square of the result. */
+  readonly tolerance: number
+}
+
+export const types = Object.keys(tensorTypes) as TensorType[]
+
+/** Rows of the tables that stand for inputs; a step's tokens choose among them. */
+const inputRows = 64
+
+const manySteps: readonly StepInput[] = [
+  { tokens: range(7, 0), position: 0 },
+  { tokens: range(33, 1), position: 7 },
+  { tokens: range(1, 2), position: 40 },
+  { tokens: range(2, 3), position: 41 },
+]
+
+/** Shapes of matrices: rows that are no multiple of anything, columns that are a multiple of the block only. */
+export function matmulCases(type: TensorType, tokens: 'one' | 'many'): OpCase[] {
+  const { block } = tensorTypes[type]
+  const widths = { 1: [32, 576, 50, 3], 32: [32, 96, 576], 256: [256, 768] }[block]
+  return widths.flatMap((cols, i) =>
+    [1, 37, 83].map((rows, j) => {
+      const variant = (i + j) % 4
+      return matmulCase(type, rows, cols, tokens === 'one' ? [1] : [2, 7, 33], {
+        bias: variant % 2 === 1,
+        add: variant >= 2,
+      })
+    }),
+  )
+}
+
+/** A matrix that needs several bands when a binding holds 64 KiB. */
+export function bandCase(type: TensorType, tokens: number[]): OpCase {
+  const cols = tensorTypes[type].block === 256 ? 768 : 576
+  return matmulCase(type, 501, cols, tokens, { bias: true, add: true })
+}
+
+export function embedCase(type: TensorType, rows: number, cols: number): OpCase {
+  const g = new GraphBuilder()
+  const out = g.value('tokens', cols, 'rows')
+  g.push({ op: 'embed', table: { weight: 'table' }, out })
+  const tokens = [0, rows - 1, Math.floor(rows / 2), 1, Math.floor(rows / 3), rows - 2, 3]
+  return opCase(`embed ${type} ${rows}x${cols}`, 'embed', g, out, {
+    weights: { table: { type, rows, cols } },
+    maxTokens: 33,
+    steps: [
+      { tokens, position: 0 },
+      { tokens: [rows - 1], position: 7 },
+    ],
+    tolerance: 1e-13,
+  })
+}
+
+export const otherCases: readonly OpCase[] = [
+  ...[16, 64, 576, 77, 1].map((cols) => normCase(cols, cols)),
+  normCase(9 * 64, 64),
+  normCase(3 * 80, 80),
+  ...(['half', 'interleaved'] as const).flatMap((pairs) => [
+    ropeCase(3, 16, 16, pairs),
+    ropeCase(9, 64, 64, pairs),
+    ropeCase(2, 80, 40, pairs),
+    ropeCase(5, 18, 6, pairs),
+  ]),
+  ...(['silu', 'gelu-tanh'] as const).flatMap((activation) => [
+    gatedCase(activation, 64),
+    gatedCase(activation, 1537),
+  ]),
+  selectCase('last'),
+  selectCase('all'),
+  // heads, kv heads, head size: groups of 1, 3 and 7, sizes with and without a factor of 4, and the largest.
+  ...(
+    [
+      [2, 2, 16],
+      [9, 3, 64],
+      [7, 1, 80],
+      [4, 2, 128],
+      [2, 1, 256],
+      [3, 3, 18],
+      [3, 1, 6],
+      [2, 1, 254],
+    ] as const
+  ).flatMap(([heads, kvHeads, headDim]) => [
+    attentionCase(heads, kvHeads, headDim, 'prefill'),
+    attentionCase(heads, kvHeads, headDim, 'decode'),
+  ]),
+]
+
+function matmulCase(
+  type: TensorType,
+  rows: number,
+  cols: number,
+  tokens: number[],
+  extra: { bias: boolean; add: boolean },
+): OpCase {
+  const g = new GraphBuilder()
+  const x = input(g, 'x', cols)
+  const add = extra.add ? input(g, 'add', rows) : undefined
+  const out = g.value('tokens', rows, 'product')
+  g.push({
+    op: 'matmul',
+    weight: { weight: 'w' },
+    bias: extra.bias ? { weight: 'bias' } : undefined,
+    x,
+    add,
+    out,
+  })
+  const name = `matmul ${type} ${rows}x${cols}${extra.bias ? ' +bias' : ''}${extra.add ? ' +add' : ''}`
+  return opCase(name, 'matmul', g, out, {
+    weights: {
+      w: { type, rows, cols },
+      x: { type: 'f32', rows: inputRows, cols },
+      ...(extra.add ? { add: { type: 'f32', rows: inputRows, cols: rows } } : {}),
+      ...(extra.bias ? { bias: { type: 'f32', rows: 1, cols: rows } } : {}),
+    },
+    maxTokens: Math.max(...tokens),
+    steps: tokens.map((count, index) => ({ tokens: range(count, index), position: 0 })),
+  })
+}
+
+function normCase(cols: number, group: number): OpCase {
+  const g = new GraphBuilder()
+  const x = input(g, 'x', cols)
+  const out = g.value('tokens', cols, 'normed')
+  g.push({ op: 'rms-norm', x, weight: { weight: 'w' }, eps: 1e-5, out })
+  return opCase(`rms-norm ${cols} in groups of ${group}`, 'rms-norm', g, out, {
+    weights: { x: { type: 'f32', rows: inputRows, cols }, w: { type: 'f16', rows: 1, cols: group } },
+    steps: manySteps,
+  })
+}
+
+function ropeCase(heads: number, headDim: number, rotaryDims: number, pairs: 'half' | 'interleaved'): OpCase {
+  const g = new GraphBuilder()
+  const cols = heads * headDim
+  const x = input(g, 'x', cols)
+  const out = g.value('tokens', cols, 'rotated')
+  g.push({ op: 'rope', x, table: { weight: 'angles' }, heads, headDim, rotaryDims, pairs, out })
+  return opCase(`rope ${pairs} ${heads}x${headDim}, ${rotaryDims} rotary`, 'rope', g, out, {
+    weights: {
+      x: { type: 'f32', rows: inputRows, cols },
+      angles: { type: 'f32', rows: 128, cols: rotaryDims },
+    },
+    steps: manySteps,
+  })
+}
+
+function gatedCase(activation: Activation, cols: number): OpCase {
+  const g = new GraphBuilder()
+  const gate = input(g, 'gate', cols)
+  const up = input(g, 'up', cols)
+  const out = g.value('tokens', cols, 'gated')
+  g.push({ op: 'gated', activation, gate, up, out })
+  return opCase(`gated ${activation} ${cols}`, 'gated', g, out, {
+    weights: {
+      gate: { type: 'f32', rows: inputRows, cols },
+      up: { type: 'f32', rows: inputRows, cols },
+    },
+    steps: manySteps,
+  })
+}
+
+function selectCase(outputs: 'last' | 'all'): OpCase {
+  const g = new GraphBuilder()
+  const x = input(g, 'x', 70)
+  const selected = g.value('outputs', 70, 'selected')
+  g.push({ op: 'select-outputs', x, out: selected })
+  const out = g.value('outputs', 83, 'product')
+  // A matrix after it, because its kernel depends on the number of outputs.
+  g.push({ op: 'matmul', weight: { weight: 'w' }, bias: undefined, x: selected, add: undefined, out })
+  return opCase(`select-outputs ${outputs}`, 'select-outputs', g, out, {
+    weights: { x: { type: 'f32', rows: inputRows, cols: 70 }, w: { type: 'f16', rows: 83, cols: 70 } },
+    steps: manySteps,
+    outputs,
+  })
+}
+
+// Also the test of append: what attention reads was appended by this step and the ones before.
+function attentionCase(heads: number, kvHeads: number, headDim: number, plan: 'prefill' | 'decode'): OpCase {
+  const g = new GraphBuilder()
+  const q = input(g, 'q', heads * headDim)
+  const k = input(g, 'k', kvHeads * headDim)
+  const v = input(g, 'v', kvHeads * headDim)
+  g.push({ op: 'append', x: k, cache: { state: 'k cache' } })
+  g.push({ op: 'append', x: v, cache: { state: 'v cache' } })
+  const out = g.value('tokens', heads * headDim, 'mixed')
+  g.push({
+    op: 'attention',
+    q,
+    k: { state: 'k cache' },
+    v: { state: 'v cache' },
+    heads,
+    kvHeads,
+    headDim,
+    scale: 4 / Math.sqrt(headDim),
+    out,
+  })
+  const name = `attention ${plan} ${heads} heads on ${kvHeads} of ${headDim}`
+  const prefill = [33, 1, 7, 33, 2, 33, 32].map((count, index, counts) => ({
+    tokens: range(count, index),
+    position: counts.slice(0, index).reduce((sum, n) => sum + n, 0),
+  }))
+  const decode = [...Array(70).keys()].map((position) => ({ tokens: [(position * 5) % inputRows], position }))
+  const cols = kvHeads * headDim
+  return opCase(name, 'attention', g, out, {
+    weights: {
+      q: { type: 'f32', rows: inputRows, cols: heads * headDim },
+      k: { type: 'f32', rows: inputRows, cols },
+      v: { type: 'f32', rows: inputRows, cols },
+    },
+    states: { 'k cache': { rows: 150, cols }, 'v cache': { rows: 150, cols } },
+    maxTokens: plan === 'prefill' ? 33 : 1,
+    steps: plan === 'prefill' ? prefill : decode,
+  })
+}
+
+function opCase(
+  name: string,
+  op: Operation['op'],
+  g: GraphBuilder,
+  result: Value,
+  rest: Pick<OpCase, 'weights' | 'steps'> & Partial<OpCase>,
+): OpCase {
+  const maxTokens = Math.max(...rest.steps.map((step) => step.tokens.length))
+  return {
+    name,
+    op,
+    graph: g.build(result),
+    states: {},
+    maxTokens,
+    outputs: 'all',
+    tolerance: 1e-11,
+    ...rest,
+  }
+}
+
+function input(g: GraphBuilder, name: string, cols: number): Value {
+  const out = g.value('tokens', cols, name)
+  g.push({ op: 'embed', table: { weight: name }, out })
+  return out
+}
+
+function range(count: number, shift: number): number[] {
+  return [...Array(count).keys()].map((i) => (i * 3 + shift * 11) % inputRows)
+}

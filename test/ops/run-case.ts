@@ -1,0 +1,53 @@
+// Runs a case of the table on a backend, and says how far two results are apart.
+import type { Backend, Tensor } from '../../engine/backend/backend'
+import { makePlan } from '../../engine/graph/plan'
+import type { OpCase } from './op-cases'
+import { randomWeight } from './random-blocks'
+
+/** The result after every step of the case. */
+export async function runCase(backend: Backend, row: OpCase): Promise<Float32Array[]> {
+  const weights = new Map<string, Tensor>()
+  let seed = 1
+  for (const [label, spec] of Object.entries(row.weights)) {
+    const bytes = randomWeight(spec.type, spec.rows, spec.cols, seed++)
+    const read = (offset: number, length: number): Promise<Uint8Array> =>
+      Promise.resolve(bytes.subarray(offset, offset + length))
+    weights.set(label, await backend.createWeight({ label, ...spec }, read))
+  }
+  const states = new Map(
+    Object.entries(row.states).map(([label, { rows, cols }]) => [
+      label,
+      backend.createState(label, rows, cols),
+    ]),
+  )
+  const plan = makePlan(row.graph, { maxTokens: row.maxTokens, outputs: row.outputs })
+  const executable = await backend.compile(plan, weights)
+  const results: Float32Array[] = []
+  for (const step of row.steps) {
+    backend.run(executable, states, step)
+    results.push(await backend.read(executable))
+  }
+  executable.dispose()
+  for (const tensor of [...weights.values(), ...states.values()]) backend.destroy(tensor)
+  return results
+}
+
+/** What is wrong with `got`, or undefined. One wrong value in a long vector counts as much as many. */
+export function difference(expected: Float32Array, got: Float32Array, tolerance: number): string | undefined {
+  if (expected.length !== got.length) return `${got.length} values instead of ${expected.length}`
+  let error = 0
+  let power = 0
+  let worst = 0
+  let at = 0
+  for (const [i, value] of expected.entries()) {
+    const delta = Math.abs(value - (got[i] ?? NaN))
+    if (!Number.isFinite(delta)) return `${String(got[i])} at ${i} instead of ${value}`
+    error += delta * delta
+    power += value * value
+    if (delta > worst) [worst, at] = [delta, i]
+  }
+  const mean = error / power
+  const relative = worst / Math.sqrt(power / expected.length)
+  if (mean <= tolerance && relative <= 30 * Math.sqrt(tolerance)) return undefined
+  return `mean square error ${mean.toExponential(1)}, worst ${relative.toExponential(1)} at ${at}`
+}
