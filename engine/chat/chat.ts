@@ -1,4 +1,5 @@
 // A conversation with the model: what it is told, and its answer piece by piece.
+import { breather } from '../base/breath'
 import { EngineError } from '../protocol/errors'
 import type { ChatMessage } from '../protocol/chat'
 import type { ChatRequest, ExplainRequest } from '../protocol/messages'
@@ -49,11 +50,14 @@ export async function answer(
   signal: AbortSignal,
 ): Promise<ChatRequest.Result> {
   const stream = provider.chat(options, signal)
+  // A tiny model on a fast machine answers in one go otherwise, deaf to "stop".
+  const breathe = breather()
   let text = ''
   let next = await stream.next()
   while (!next.done) {
     text += next.value
     onText(next.value)
+    await breathe()
     next = await stream.next()
   }
   const { finishReason, usage, droppedMessages } = next.value

@@ -1,4 +1,5 @@
 // Ghost text, from a cursor to a suggestion: cache, a running request that still fits, or the model.
+import { breather } from '../base/breath'
 import { isAbort, sleep } from '../base/signal'
 import type { Log } from '../base/log'
 import type { Settings } from '../protocol/settings'
@@ -197,6 +198,7 @@ class LadderCompleter implements Completer {
     }
     const inner = new AbortController()
     const stream = provider.complete(request, AbortSignal.any([controller.signal, inner.signal]))
+    const breathe = breather()
     let raw = ''
     let next = await this.#recorded(running, '', stream.next())
     while (!next.done) {
@@ -205,6 +207,7 @@ class LadderCompleter implements Completer {
       if (!agrees(running.text, running.typed)) controller.abort()
       // Aborting and reading on, rather than leaving the loop, gets the usage too.
       if (isComplete(running.text, context)) inner.abort()
+      await breathe()
       next = await this.#recorded(running, raw, stream.next())
     }
     const givenUp = next.value.finishReason === 'cancelled' && !inner.signal.aborted

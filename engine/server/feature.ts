@@ -1,0 +1,32 @@
+// The one shape of everything the server can do, and what a feature may reach.
+import type {
+  Connection,
+  InitializeParams,
+  ServerCapabilities,
+  TextDocuments,
+} from 'vscode-languageserver/node'
+import type { TextDocument } from 'vscode-languageserver-textdocument'
+import type { Log } from '../base/log'
+import type { Completer } from '../complete/complete'
+import type { ModelInfo } from '../protocol/messages'
+import type { Settings } from '../protocol/settings'
+import type { ModelHost } from './model-host'
+import type { RequestLog } from './request-log'
+
+export interface Host {
+  readonly log: Log
+  readonly documents: TextDocuments<TextDocument>
+  readonly models: ModelHost
+  readonly completer: Completer
+  readonly requests: RequestLog
+  settings(): Settings
+  /** Takes new settings: most count from the next request, the model's own reload it. */
+  configure(raw: unknown): void
+  /** The catalog, with what is on this machine. */
+  listModels(): Promise<ModelInfo[]>
+}
+
+/** Registers its handlers and returns what it adds to the server's capabilities. Runs inside `initialize`. */
+export interface Feature {
+  register(connection: Connection, host: Host, client: InitializeParams): ServerCapabilities
+}

@@ -1,0 +1,62 @@
+// Ghost text, by the standard request that any LSP 3.18 editor knows.
+import {
+  InlineCompletionTriggerKind,
+  type InlineCompletionItem,
+  type InlineCompletionParams,
+} from 'vscode-languageserver/node'
+import type { TextDocument } from 'vscode-languageserver-textdocument'
+import { URI, Utils } from 'vscode-uri'
+import type { Suggestion } from '../../complete/complete'
+import type { CompletionInput } from '../../complete/context'
+import { describeError } from '../../protocol/errors'
+import { handle } from '../edge'
+import type { Feature } from '../feature'
+
+export const inlineCompletion: Feature = {
+  register(connection, host) {
+    connection.languages.inlineCompletion.on((params, token) =>
+      handle(token, host.log, async (signal) => {
+        const document = host.documents.get(params.textDocument.uri)
+        if (!document) return []
+        const suggestion = await host.completer
+          .complete(readInput(document, params), signal)
+          // While typing nothing pops up: editors show a failed request as a message. The log and the status tell.
+          .catch((error: unknown) => {
+            host.log.error(`No suggestion: ${describeError(error)}`)
+            return undefined
+          })
+        return suggestion ? [toItem(document, suggestion)] : []
+      }),
+    )
+    return { inlineCompletionProvider: true }
+  },
+}
+
+function readInput(document: TextDocument, { position, context }: InlineCompletionParams): CompletionInput {
+  const selected = context.selectedCompletionInfo
+  return {
+    uri: document.uri,
+    path: Utils.basename(URI.parse(document.uri)),
+    languageId: document.languageId,
+    text: document.getText(),
+    offset: document.offsetAt(position),
+    trigger: context.triggerKind === InlineCompletionTriggerKind.Invoked ? 'invoked' : 'automatic',
+    ...(selected
+      ? {
+          selected: {
+            start: document.offsetAt(selected.range.start),
+            end: document.offsetAt(selected.range.end),
+            text: selected.text,
+          },
+        }
+      : {}),
+  }
+}
+
+function toItem(document: TextDocument, suggestion: Suggestion): InlineCompletionItem {
+  const windows = document.getText().includes('\r\n')
+  return {
+    insertText: windows ? suggestion.text.replaceAll('\n', '\r\n') : suggestion.text,
+    range: { start: document.positionAt(suggestion.start), end: document.positionAt(suggestion.end) },
+  }
+}

@@ -1,0 +1,139 @@
+// The engine as a language server: ghost text for any editor, and Hearth's own requests.
+import {
+  LSPErrorCodes,
+  ResponseError,
+  TextDocuments,
+  TextDocumentSyncKind,
+  type Connection,
+  type InitializeParams,
+  type InitializeResult,
+} from 'vscode-languageserver/node'
+import { TextDocument } from 'vscode-languageserver-textdocument'
+import { createLog, type Log } from '../base/log'
+import { createCompleter } from '../complete/complete'
+import { describeError, toWire, EngineError } from '../protocol/errors'
+import { protocolVersion, StatusNotification } from '../protocol/messages'
+import { parseSettings, type Settings } from '../protocol/settings'
+import { ensureModel, listModels } from '../provider/hub'
+import { openLocal } from '../provider/open-local'
+import type { Feature, Host } from './feature'
+import { chat } from './features/chat'
+import { configuration } from './features/configuration'
+import { didAccept } from './features/did-accept'
+import { inlineCompletion } from './features/inline-completion'
+import { models } from './features/models'
+import { requestLog } from './features/request-log'
+import { displayOwn } from './load-display'
+import { createModelHost, type ModelChoice } from './model-host'
+import { createRequestLog } from './request-log'
+import { openWire, type Transport } from './transport'
+
+const features: readonly Feature[] = [inlineCompletion, chat, models, didAccept, requestLog, configuration]
+
+/** Serves one client until it says goodbye or is gone; then everything is freed and the promise resolves. */
+export async function runLspServer(options: { transport: Transport }): Promise<void> {
+  const { connection, closed } = openWire(options.transport)
+  const log = connectionLog(connection)
+  // A promise nobody waited for is a bug worth a line, not worth the user's conversation.
+  process.on('unhandledRejection', (error) => log.error(`Unhandled: ${describeError(error)}`))
+
+  const documents = new TextDocuments(TextDocument)
+  let host: Host | undefined
+  connection.onInitialize((client) => {
+    const refused = refuse(client)
+    if (refused) return refused
+    host = createHost(connection, documents, client, log)
+    return initializeResult(connection, host, client)
+  })
+  // The client may not be sent anything before it has said `initialized`.
+  connection.onInitialized(() => host?.models.configure(choiceOf(host.settings())))
+  connection.onShutdown(() => host?.models.dispose())
+  documents.listen(connection)
+  connection.listen()
+
+  await closed
+  await host?.models.dispose()
+}
+
+/** A client of another version is told so once, instead of failing in odd ways later. */
+function refuse({ initializationOptions }: InitializeParams): ResponseError<never> | undefined {
+  const version = field(initializationOptions, 'protocolVersion')
+  if (version === undefined || version === protocolVersion) return undefined
+  const error = new EngineError(
+    'bad-request',
+    `The editor speaks version ${JSON.stringify(version)} of Hearth's protocol, this engine version ${protocolVersion}.`,
+    { hint: 'Reload the window, so that extension and engine come from the same installation.' },
+  )
+  return new ResponseError(
+    LSPErrorCodes.RequestFailed,
+    describeError(error),
+    toWire(error),
+  ) as ResponseError<never>
+}
+
+function initializeResult(connection: Connection, host: Host, client: InitializeParams): InitializeResult {
+  const added = features.map((feature) => feature.register(connection, host, client))
+  return {
+    capabilities: Object.assign({ textDocumentSync: TextDocumentSyncKind.Incremental }, ...added) as object,
+    serverInfo: { name: 'Hearth' },
+  }
+}
+
+function createHost(
+  connection: Connection,
+  documents: TextDocuments<TextDocument>,
+  client: InitializeParams,
+  log: Log,
+): Host {
+  let settings = parseSettings(field(client.initializationOptions, 'settings'))
+  const requests = createRequestLog()
+  const modelHost = createModelHost(
+    {
+      source: { ensure: ensureModel, open: openLocal },
+      log,
+      display: (title) => displayOwn(connection, title, log),
+      onSwap: () => completer.reset(),
+      onStatus: (status) => {
+        connection.sendNotification(StatusNotification.type, status).catch((error: unknown) => {
+          log.debug(`A status was not sent: ${String(error)}`)
+        })
+      },
+    },
+    choiceOf(settings),
+  )
+  const completer = createCompleter({
+    provider: () => modelHost.current(),
+    settings: () => settings.completion,
+    log,
+    record: (record) => requests.add({ kind: 'completion', ...record }),
+  })
+  return {
+    log,
+    documents,
+    models: modelHost,
+    completer,
+    requests,
+    settings: () => settings,
+    listModels,
+    configure(raw) {
+      settings = parseSettings(raw)
+      modelHost.configure(choiceOf(settings))
+    },
+  }
+}
+
+function choiceOf({ model, device, contextLength }: Settings): ModelChoice {
+  return { model, device, contextLength }
+}
+
+/** `window/logMessage`; prompts and code only go to a client that has switched tracing on. */
+function connectionLog(connection: Connection): Log {
+  return createLog((level, text) => {
+    if (level === 'trace') connection.tracer.log(text)
+    else connection.console[level](text)
+  })
+}
+
+function field(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined
+}

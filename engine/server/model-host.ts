@@ -1,0 +1,340 @@
+// Owns the model: loads it, swaps it, survives its failures, and says in one status what is going on.
+import { isAbort } from '../base/signal'
+import type { Log } from '../base/log'
+import type { Progress } from '../base/progress'
+import type { Usage } from '../protocol/chat'
+import { describeError, EngineError } from '../protocol/errors'
+import type { EngineState, EngineStatus } from '../protocol/messages'
+import type { DeviceChoice } from '../protocol/settings'
+import type { OpenLocalOptions } from '../provider/open-local'
+import type { Provider, TextStream } from '../provider/provider'
+
+/** What decides which model runs and where; a change of any of them is a new load. */
+export interface ModelChoice {
+  model: string
+  device: DeviceChoice
+  contextLength: number
+}
+
+/** Where models come from; `lsp.ts` plugs in the hub and the local provider. */
+export interface ModelSource {
+  /** The file of a model, downloaded first when it is not on this machine. */
+  ensure(model: string, report: { log: Log; progress: Progress }, signal: AbortSignal): Promise<string>
+  open(options: OpenLocalOptions, signal: AbortSignal): Promise<Provider>
+}
+
+/** Work-done progress of one load, as the client shows it. Its signal aborts when the user presses cancel. */
+export interface LoadDisplay extends Progress {
+  readonly signal: AbortSignal
+  done(): void
+}
+
+export interface ModelHostParts {
+  source: ModelSource
+  log: Log
+  onStatus: (status: EngineStatus) => void
+  /** Called once per load, when it starts. */
+  display: (title: string) => LoadDisplay
+  /** Another model answers from now on. */
+  onSwap: () => void
+}
+
+export interface ModelHost {
+  readonly status: EngineStatus
+  /** The model that can answer now. It counts what runs on it, for `busy` and for its safe disposal. */
+  current(): Provider | undefined
+  /** Waits for the load in progress. Throws its error when no model is there afterwards. */
+  ready(signal: AbortSignal): Promise<Provider>
+  /** Loads what is chosen unless that is loaded or loading already. */
+  configure(choice: ModelChoice): void
+  /** Loads and resolves with the status then; a newer load aborts it. Throws what went wrong. */
+  load(choice: ModelChoice, signal: AbortSignal, display?: LoadDisplay): Promise<EngineStatus>
+  dispose(): Promise<void>
+}
+
+export function createModelHost(parts: ModelHostParts, choice: ModelChoice): ModelHost {
+  return new Host(parts, choice)
+}
+
+// Losing a device once is a driver update or a suspended laptop; twice in a row it is broken.
+const rebuildEveryMs = 600_000
+
+/** A provider with the number of its answers in progress. */
+interface Tenant {
+  provider: Provider
+  watched: Provider
+  active: number
+  retired: boolean
+}
+
+interface Load {
+  choice: ModelChoice
+  controller: AbortController
+  /** Never rejects. */
+  settled: Promise<void>
+}
+
+class Host implements ModelHost {
+  #tenant: Tenant | undefined
+  #load: Load | undefined
+  #failure: Error | undefined
+  #wanted: ModelChoice | undefined
+  #lastRebuild = -Infinity
+  #disposed = false
+  #status: EngineStatus
+
+  constructor(
+    private readonly parts: ModelHostParts,
+    choice: ModelChoice,
+  ) {
+    this.#status = {
+      state: 'starting',
+      model: choice.model,
+      device: '',
+      deviceReason: '',
+      tokensPerSecond: 0,
+      message: 'Starting.',
+    }
+  }
+
+  get status(): EngineStatus {
+    return this.#status
+  }
+
+  current(): Provider | undefined {
+    return this.#tenant?.watched
+  }
+
+  async ready(signal: AbortSignal): Promise<Provider> {
+    while (this.#load) await untilAborted(this.#load.settled, signal)
+    if (this.#tenant) return this.#tenant.watched
+    throw (
+      this.#failure ??
+      new EngineError('model-missing', 'No model is loaded.', {
+        hint: 'Choose one with "Hearth: Select Model".',
+      })
+    )
+  }
+
+  configure(choice: ModelChoice): void {
+    if (this.#wanted && sameChoice(this.#wanted, choice)) return
+    // The status tells what became of it; nobody waits for this one.
+    this.load(choice, new AbortController().signal).catch((error: unknown) =>
+      this.parts.log.debug(`Load ended: ${String(error)}`),
+    )
+  }
+
+  async load(choice: ModelChoice, signal: AbortSignal, display?: LoadDisplay): Promise<EngineStatus> {
+    if (this.#disposed) throw new DOMException('The engine is shutting down', 'AbortError')
+    this.#load?.controller.abort()
+    const controller = new AbortController()
+    const shown = display ?? this.parts.display(`Hearth: loading ${choice.model}`)
+    const outcome = this.#replace(
+      choice,
+      shown,
+      AbortSignal.any([signal, controller.signal, shown.signal]),
+      () => this.#load === load,
+    )
+    const load: Load = { choice, controller, settled: outcome.then(ignore, ignore) }
+    this.#load = load
+    this.#wanted = choice
+    try {
+      await outcome
+    } catch (error) {
+      this.#failed(error, load)
+      throw error
+    } finally {
+      shown.done()
+      if (this.#load === load) this.#load = undefined
+      this.#show()
+    }
+    return this.#status
+  }
+
+  async dispose(): Promise<void> {
+    this.#disposed = true
+    this.#load?.controller.abort()
+    const tenant = this.#tenant
+    this.#tenant = undefined
+    await tenant?.provider.dispose()
+  }
+
+  /** Opens the new model beside the old one, which goes only when the new one stands. */
+  async #replace(
+    choice: ModelChoice,
+    display: LoadDisplay,
+    signal: AbortSignal,
+    isCurrent: () => boolean,
+  ): Promise<void> {
+    const report = (state: EngineState): Progress => ({
+      report: (fraction, text) => {
+        display.report(fraction, text)
+        if (isCurrent()) this.#show({ state, model: choice.model, message: text, progress: fraction })
+      },
+    })
+    const { log } = this.parts
+    // Let the caller note the load first, so that its first report counts.
+    await Promise.resolve()
+    this.#show({ state: 'loading', model: choice.model, message: `Looking for ${choice.model}.` })
+    const path = await this.parts.source.ensure(
+      choice.model,
+      { log, progress: report('downloading') },
+      signal,
+    )
+    signal.throwIfAborted()
+    this.#show({ state: 'loading', model: choice.model, message: `Loading ${choice.model}.` })
+    const provider = await this.parts.source.open(
+      { ...choice, path, log, progress: report('loading') },
+      signal,
+    )
+    if (signal.aborted || this.#disposed) {
+      await provider.dispose()
+      signal.throwIfAborted()
+      return
+    }
+    this.#moveIn(provider, choice)
+  }
+
+  #moveIn(provider: Provider, choice: ModelChoice): void {
+    const old = this.#tenant
+    const tenant: Tenant = { provider, watched: provider, active: 0, retired: false }
+    tenant.watched = this.#watch(tenant)
+    this.#tenant = tenant
+    this.#failure = undefined
+    this.parts.onSwap()
+    if (old) this.#retire(old)
+    void provider.lost.then((error) => this.#lost(tenant, choice, error))
+  }
+
+  #retire(tenant: Tenant): void {
+    tenant.retired = true
+    if (tenant.active === 0) this.#leave(tenant)
+  }
+
+  #leave(tenant: Tenant): void {
+    tenant.provider.dispose().catch((error: unknown) => {
+      this.parts.log.warn(`Freeing the old model failed: ${describeError(error)}`)
+    })
+  }
+
+  #failed(error: unknown, load: Load): void {
+    // A newer load, or the end of the engine, has taken over: it tells its own story.
+    if (this.#load !== load || this.#disposed) return
+    this.#failure = isAbort(error)
+      ? new EngineError('model-missing', `Loading ${load.choice.model} was cancelled.`, {
+          hint: 'Choose a model with "Hearth: Select Model" to load one.',
+        })
+      : error instanceof Error
+        ? error
+        : new Error(String(error))
+    const level = isAbort(error) ? 'info' : 'error'
+    this.parts.log[level](describeError(this.#failure))
+  }
+
+  #lost(tenant: Tenant, choice: ModelChoice, error: Error): void {
+    if (this.#tenant !== tenant || this.#disposed) return
+    this.#tenant = undefined
+    this.#retire(tenant)
+    this.parts.log.error(`The device was lost: ${error.message}`)
+    const now = performance.now()
+    if (now - this.#lastRebuild < rebuildEveryMs) {
+      this.#failure = new EngineError('device-lost', `The GPU was lost twice: ${error.message}`, {
+        hint: 'Set `hearth.device` to `cpu`, or update the graphics driver and run "Hearth: Restart Engine".',
+        cause: error,
+      })
+      this.#show()
+      return
+    }
+    this.#lastRebuild = now
+    this.#wanted = undefined
+    this.configure(choice)
+  }
+
+  /** The provider as the rest of the engine sees it: every answer is counted, and its speed noted. */
+  #watch(tenant: Tenant): Provider {
+    const { provider } = tenant
+    const watched = (stream: TextStream): TextStream => this.#watchStream(tenant, stream)
+    return {
+      info: provider.info,
+      capabilities: provider.capabilities,
+      lost: provider.lost,
+      countTokens: (text) => provider.countTokens(text),
+      complete: (request, signal) => watched(provider.complete(request, signal)),
+      chat: (request, signal) => watched(provider.chat(request, signal)),
+      resetChat: (signal) => provider.resetChat(signal),
+      dispose: () => provider.dispose(),
+    }
+  }
+
+  async *#watchStream(tenant: Tenant, stream: TextStream): TextStream {
+    tenant.active++
+    this.#show()
+    try {
+      const end = yield* stream
+      this.#noteSpeed(end.usage)
+      return end
+    } finally {
+      tenant.active--
+      if (tenant.active === 0 && tenant.retired) this.#leave(tenant)
+      this.#show()
+    }
+  }
+
+  #noteSpeed({ completionTokens, decodeMs }: Usage): void {
+    // The first tokens of a short answer say little about speed.
+    if (completionTokens < 4 || decodeMs <= 0) return
+    this.#status = { ...this.#status, tokensPerSecond: (completionTokens / decodeMs) * 1000 }
+  }
+
+  /** Sends the status when it says something new. Without details it follows from what is loaded. */
+  #show(details?: {
+    state: EngineState
+    model: string
+    message: string
+    progress?: number | undefined
+  }): void {
+    if (this.#disposed || (!details && this.#load)) return
+    const { tokensPerSecond } = this.#status
+    const info = this.#tenant?.provider.info
+    const base = {
+      model: info?.model ?? this.#wanted?.model ?? this.#status.model,
+      device: info?.device ?? '',
+      deviceReason: info?.deviceReason ?? '',
+      tokensPerSecond,
+    }
+    const { progress, ...rest } = details ?? this.#resting()
+    const next: EngineStatus = { ...base, ...rest, ...(progress === undefined ? {} : { progress }) }
+    if (JSON.stringify(next) === JSON.stringify(this.#status)) return
+    this.#status = next
+    this.parts.onStatus(next)
+  }
+
+  /** The state while nothing is being loaded. An old model goes on answering after a load that failed. */
+  #resting(): { state: EngineState; message: string; progress?: undefined } {
+    const failure = this.#failure && describeError(this.#failure)
+    if (!this.#tenant) return { state: failure ? 'error' : 'starting', message: failure ?? 'Starting.' }
+    if (this.#tenant.active > 0) return { state: 'busy', message: 'Writing.' }
+    if (failure)
+      return { state: 'error', message: `${failure} ${this.#tenant.provider.info.model} stays in use.` }
+    return { state: 'ready', message: `${this.#tenant.provider.info.model} is ready.` }
+  }
+}
+
+function sameChoice(one: ModelChoice, other: ModelChoice): boolean {
+  return one.model === other.model && one.device === other.device && one.contextLength === other.contextLength
+}
+
+/** Resolves with the promise, or throws the signal's reason when that comes first. */
+function untilAborted(promise: Promise<void>, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const leave = (): void =>
+      reject(signal.reason instanceof Error ? signal.reason : new DOMException('Aborted', 'AbortError'))
+    if (signal.aborted) return leave()
+    signal.addEventListener('abort', leave, { once: true })
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', leave))
+  })
+}
+
+function ignore(): void {
+  return undefined
+}
