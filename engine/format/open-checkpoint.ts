@@ -48,7 +48,8 @@ export async function ggufCheckpoint(source: ByteSource, signal?: AbortSignal): 
       if (offset < 0 || length < 0 || offset + length > tensor.bytes) {
         throw new EngineError(
           'bad-file',
-          `Bytes ${offset} to ${offset + length} are outside tensor "${name}".`,
+          `${source.name}: bytes ${offset} to ${offset + length} are outside tensor "${name}", which has ${tensor.bytes}.`,
+          { hint: 'The file does not fit its own metadata. Download it again: hearth models get <model>.' },
         )
       }
       return source.read(tensor.offset + offset, length)
