@@ -33,6 +33,7 @@ export class ChatView implements vscode.WebviewViewProvider {
     }
     webview.html = chatHtml({
       nonce: randomBytes(16).toString('hex'),
+      styleNonce: randomBytes(16).toString('hex'),
       cspSource: webview.cspSource,
       scriptUri: webview.asWebviewUri(vscode.Uri.joinPath(dist, 'webview.js')).toString(),
       styleUri: webview.asWebviewUri(vscode.Uri.joinPath(dist, 'webview.css')).toString(),

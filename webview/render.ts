@@ -3,14 +3,7 @@ import type { ViewMessage } from '../engine/protocol/webview'
 import { growBlocks, splitBlocks, type Block } from './blocks'
 import { renderBlock } from './markdown'
 import { banner, engineLine, footnote, isStreaming, type Banner, type ViewState } from './state'
-import {
-  createButton,
-  createProgressRing,
-  createTag,
-  createTextArea,
-  type Button,
-  type TextArea,
-} from './toolkit'
+import { createButton, createTextArea, type Button, type TextArea } from './toolkit'
 
 /** What the user can do. */
 export interface Actions {
@@ -50,10 +43,12 @@ export function createView(root: HTMLElement, actions: Actions): View {
     'aria-label': 'Conversation',
     tabindex: '0',
   })
+  const turns = element('div', { class: 'turns' })
+  log.append(turns)
   const empty = emptyPage((text) => actions.send(text))
   const latest = createButton('Jump to the latest text', {
     appearance: 'secondary',
-    onClick: () => follow(true),
+    onClick: () => jump(),
   })
   latest.classList.add('latest')
   latest.hidden = true
@@ -62,18 +57,30 @@ export function createView(root: HTMLElement, actions: Actions): View {
 
   const drawn = new Map<string, MessageView>()
   let following = true
+  const jump = (): void => {
+    following = true
+    scrollToEnd()
+  }
   let shownBanner: string | undefined
   let streaming = false
 
-  const follow = (now: boolean): void => {
-    if (now) following = true
+  let lastTop = 0
+  const scrollToEnd = (): void => {
     if (following) log.scrollTop = log.scrollHeight
+    lastTop = log.scrollTop
     latest.hidden = following || !streaming
   }
   log.addEventListener('scroll', () => {
-    following = log.scrollHeight - log.scrollTop - log.clientHeight < followMargin
+    // Only moving up ends the following: text that grows also widens the gap, but does not move.
+    const atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < followMargin
+    if (atEnd || log.scrollTop < lastTop) following = atEnd
+    lastTop = log.scrollTop
     latest.hidden = following || !streaming
   })
+  // Toolkit elements and the question box get their size some time after they were drawn.
+  const resized = new ResizeObserver(scrollToEnd)
+  resized.observe(log)
+  resized.observe(turns)
   log.addEventListener('click', (event) => openLink(event, actions))
   root.addEventListener('keydown', (event) => {
     if (event.key === 'Escape' && streaming) actions.stop()
@@ -83,11 +90,11 @@ export function createView(root: HTMLElement, actions: Actions): View {
     render(state) {
       streaming = isStreaming(state)
       shownBanner = drawBanner(bannerSlot, banner(state), shownBanner, actions)
-      drawMessages(log, state.messages, drawn, empty, actions)
+      drawMessages(turns, state.messages, drawn, empty, actions)
       // A screen reader should read an answer, not its single words.
       log.setAttribute('aria-busy', String(streaming))
       composer.update(streaming, engineLine(state))
-      follow(false)
+      scrollToEnd()
     },
     focus: () => composer.focus(),
     setDraft: (text) => composer.setDraft(text),
@@ -100,7 +107,7 @@ interface MessageView {
 }
 
 function drawMessages(
-  log: HTMLElement,
+  turns: HTMLElement,
   messages: readonly ViewMessage[],
   drawn: Map<string, MessageView>,
   empty: HTMLElement,
@@ -117,11 +124,11 @@ function drawMessages(
     if (view === undefined) {
       view = createMessage(message, actions)
       drawn.set(message.id, view)
-      log.append(view.element)
+      turns.append(view.element)
     }
     view.update(message)
   }
-  if (messages.length === 0) log.append(empty)
+  if (messages.length === 0) turns.append(empty)
   else empty.remove()
 }
 
@@ -150,9 +157,9 @@ function createMessage(first: ViewMessage, actions: Actions): MessageView {
       article.classList.toggle('streaming', message.state === 'streaming')
       // Waiting for the first word is the only time when nothing else shows that work is going on.
       const waiting = message.state === 'streaming' && message.text === ''
-      const ring = body.querySelector(':scope > vscode-progress-ring')
-      if (waiting && ring === null) body.append(createProgressRing('Waiting for the answer'))
-      if (!waiting) ring?.remove()
+      const dots = body.querySelector(':scope > .waiting')
+      if (waiting && dots === null) body.append(waitingDots())
+      if (!waiting) dots?.remove()
       shown = message
     },
   }
@@ -210,7 +217,7 @@ function codeHeader(language: string, container: HTMLElement, actions: Actions):
     onClick: () => actions.insert(text()),
   })
   const header = element('div', { class: 'code-header' })
-  header.append(language === '' ? element('span') : createTag(language), copy, insert)
+  header.append(language === '' ? element('span') : element('span', { class: 'tag' }, language), copy, insert)
   return header
 }
 
@@ -336,6 +343,12 @@ function emptyPage(ask: (text: string) => void): HTMLElement {
   }
   page.append(list)
   return page
+}
+
+function waitingDots(): HTMLElement {
+  const dots = element('div', { class: 'waiting', role: 'img', 'aria-label': 'Waiting for the answer' })
+  dots.append(element('span'), element('span'), element('span'))
+  return dots
 }
 
 // Links are opened by the host, which checks them once more.

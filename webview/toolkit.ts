@@ -2,15 +2,14 @@
 import {
   provideVSCodeDesignSystem,
   vsCodeButton,
-  vsCodeProgressRing,
-  vsCodeTag,
   vsCodeTextArea,
   type Button,
   type TextArea,
 } from '@vscode/webview-ui-toolkit'
 
 // At load, not later: the toolkit reads the theme when the window's `load` event fires.
-provideVSCodeDesignSystem().register(vsCodeButton(), vsCodeProgressRing(), vsCodeTag(), vsCodeTextArea())
+// Its tag and progress ring are left out: they have style attributes, which the content policy forbids.
+provideVSCodeDesignSystem().register(vsCodeButton(), vsCodeTextArea())
 
 export type { Button, TextArea }
 
@@ -38,16 +37,4 @@ export function createTextArea(label: string, placeholder: string): TextArea {
   // The toolkit writes its own generic label when it is connected; ours must come after.
   queueMicrotask(() => area.setAttribute('aria-label', label))
   return area
-}
-
-export function createProgressRing(label: string): HTMLElement {
-  const ring = document.createElement('vscode-progress-ring')
-  ring.setAttribute('aria-label', label)
-  return ring
-}
-
-export function createTag(text: string): HTMLElement {
-  const tag = document.createElement('vscode-tag')
-  tag.textContent = text
-  return tag
 }
