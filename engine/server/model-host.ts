@@ -175,6 +175,7 @@ class Host implements ModelHost {
     const { log } = this.parts
     // Let the caller note the load first, so that its first report counts.
     await Promise.resolve()
+    signal.throwIfAborted()
     this.#show({ state: 'loading', model: choice.model, message: `Looking for ${choice.model}.` })
     const path = await this.parts.source.ensure(
       choice.model,
@@ -238,7 +239,7 @@ class Host implements ModelHost {
     this.parts.log.error(`The device was lost: ${error.message}`)
     const now = performance.now()
     if (now - this.#lastRebuild < rebuildEveryMs) {
-      this.#failure = new EngineError('device-lost', `The GPU was lost twice: ${error.message}`, {
+      this.#failure = new EngineError('device-lost', `The GPU was lost twice (${error.message}).`, {
         hint: 'Set `hearth.device` to `cpu`, or update the graphics driver and run "Hearth: Restart Engine".',
         cause: error,
       })

@@ -1,0 +1,67 @@
+// What the model sees: windows that stay put while typing, and the prompt's small print.
+import assert from 'node:assert/strict'
+import { readContext, type CompletionInput } from '../../../engine/complete/context'
+import { WindowSize } from '../../../engine/complete/window-size'
+
+function input(document: string, languageId = 'typescript'): CompletionInput {
+  const offset = document.indexOf('┃')
+  const text = document.replace('┃', '')
+  return { uri: 'file:///a', path: 'a.ts', languageId, text, offset, trigger: 'automatic' }
+}
+
+describe('completion context', () => {
+  it('the prompt grows at its end only, but for a rare jump, and starts at a line', () => {
+    const document = Array.from({ length: 200 }, (_, at) => `const line${at} = ${at * 7}`).join('\n')
+    let jumps = 0
+    let last = ''
+    for (let offset = 1000; offset < 2000; offset++) {
+      const { before } = readContext({ ...input('┃'), text: document, offset }, 512)
+      assert.ok(before.length <= 512)
+      assert.ok(before.length > 300, `${before.length} characters at ${offset}`)
+      assert.match(before, /^const line/)
+      if (!before.startsWith(last)) jumps++
+      last = before
+    }
+    assert.ok(jumps <= 9, `${jumps} jumps in 1000 characters`)
+  })
+
+  const prompts: [name: string, document: string, language: string, prefix: string][] = [
+    ['the file is named in a comment', 'f(┃', 'typescript', '// a.ts\nf('],
+    ['in the comment of its language', 'f(┃', 'python', '# a.ts\nf('],
+    ['a language without comments goes without', '{┃', 'json', '{'],
+    ['the last space is the model’s to write', 'a = ┃', 'json', 'a ='],
+    ['and only the last', 'f:\n    ┃', 'json', 'f:\n   '],
+    ['tabs stay', 'f:\n\t\t┃', 'json', 'f:\n\t\t'],
+    ['line breaks are one character', 'a\r\nb┃', 'json', 'a\nb'],
+  ]
+  for (const [name, document, language, prefix] of prompts) {
+    it(name, () => assert.equal(readContext(input(document, language), 512).prompt.prefix, prefix))
+  }
+
+  const modes: [document: string, mode: 'line' | 'block'][] = [
+    ['a = ┃', 'line'],
+    ['f(┃)', 'line'],
+    ['f(┃) + 1', 'line'],
+    ['if (a) {┃', 'block'],
+    ['if (a) {┃}', 'line'],
+    ['def f():┃', 'block'],
+    ['x => ┃', 'block'],
+    ['a\n  ┃', 'block'],
+    ['a\n  ┃b', 'line'],
+  ]
+  for (const [document, mode] of modes) {
+    it(`${JSON.stringify(document)} is completed by a ${mode}`, () =>
+      assert.equal(readContext(input(document), 512).mode, mode))
+  }
+
+  it('the window follows the speed of the machine', () => {
+    const usage = { reusedTokens: 0, completionTokens: 1, decodeMs: 1 }
+    const size = new WindowSize()
+    const first = size.chars
+    for (let at = 0; at < 9; at++) size.note({ ...usage, promptTokens: 200, prefillMs: 20 })
+    const fast = size.chars
+    for (let at = 0; at < 9; at++) size.note({ ...usage, promptTokens: 200, prefillMs: 20_000 })
+    const slow = size.chars
+    assert.ok(slow < first && first < fast, `${slow} ${first} ${fast}`)
+  })
+})

@@ -1,0 +1,233 @@
+// Which requests reach the model: the cache, joining, cancelling and waiting, seen through a scripted provider.
+import assert from 'node:assert/strict'
+import { silentLog } from '../../../engine/base/log'
+import { createCompleter, type Completer, type CompletionRecord } from '../../../engine/complete/complete'
+import { parseSettings, type Settings } from '../../../engine/protocol/settings'
+import { scriptedProvider, type Script, type ScriptedProvider } from './scripted-provider'
+
+interface Bench {
+  provider: ScriptedProvider
+  completer: Completer
+  records: CompletionRecord[]
+  /** Asks at the `┃` of a document; resolves with the ghost text. */
+  ask: (
+    document: string,
+    how?: { signal?: AbortSignal; trigger?: 'automatic' | 'invoked' },
+  ) => Promise<string | undefined>
+}
+
+function bench(script: Script, settings: Partial<Settings['completion']> = {}, graceMs = 0): Bench {
+  const provider = scriptedProvider(script)
+  const records: CompletionRecord[] = []
+  const completer = createCompleter({
+    provider: () => provider,
+    settings: () => ({ ...parseSettings({}).completion, debounceMs: 0, ...settings }),
+    log: silentLog,
+    record: (record) => records.push(record),
+    graceMs,
+  })
+  return {
+    provider,
+    completer,
+    records,
+    ask: async (document, how = {}) => {
+      const offset = document.indexOf('┃')
+      const suggestion = await completer.complete(
+        {
+          uri: 'file:///a.ts',
+          path: 'a.ts',
+          languageId: 'typescript',
+          text: document.replace('┃', ''),
+          offset,
+          trigger: how.trigger ?? 'automatic',
+        },
+        how.signal ?? new AbortController().signal,
+      )
+      return suggestion?.text
+    },
+  }
+}
+
+/** Holds the provider between two pieces until called. */
+function hold(provider: ScriptedProvider): () => void {
+  let release: () => void = () => undefined
+  provider.gate = new Promise((resolve) => (release = resolve))
+  return () => {
+    provider.gate = undefined
+    release()
+  }
+}
+
+const says = (): string => ' values.length'
+
+describe('completion ladder', () => {
+  it('typing what was suggested costs nothing', async () => {
+    const { ask, provider } = bench({ says })
+    assert.equal(await ask('const a = ┃'), 'values.length')
+    assert.equal(await ask('const a = v┃'), 'alues.length')
+    assert.equal(await ask('const a = values.┃'), 'length')
+    assert.equal(provider.asked.length, 1)
+  })
+
+  it('typing the suggestion to its end asks again', async () => {
+    const { ask, provider } = bench({ says })
+    await ask('const a = ┃')
+    await ask('const a = values.length┃')
+    assert.equal(provider.asked.length, 2)
+  })
+
+  it('typing something else asks again', async () => {
+    const { ask, provider } = bench({ says })
+    await ask('const a = ┃')
+    await ask('const a = x┃')
+    assert.equal(provider.asked.length, 2)
+  })
+
+  it('a closer the editor adds while typing does not lose the suggestion', async () => {
+    const { ask, provider } = bench({ says: () => '(a, b)' })
+    assert.equal(await ask('foo┃\nbar'), '(a, b)')
+    assert.equal(await ask('foo(┃)\nbar'), 'a, b')
+    assert.equal(provider.asked.length, 1)
+  })
+
+  it('what stands below belongs to the place', async () => {
+    const { ask, provider } = bench({ says })
+    await ask('const a = ┃\nfoo')
+    await ask('const a = ┃\nbar')
+    assert.equal(provider.asked.length, 2)
+  })
+
+  it('a place where the model had nothing to say is not asked again', async () => {
+    const { ask, provider } = bench({ says: () => '' })
+    assert.equal(await ask('const a = ┃'), undefined)
+    assert.equal(await ask('const a = ┃'), undefined)
+    assert.equal(provider.asked.length, 1)
+  })
+
+  it('another model makes its own suggestions', async () => {
+    const { ask, provider, completer } = bench({ says })
+    await ask('const a = ┃')
+    completer.reset()
+    await ask('const a = ┃')
+    assert.equal(provider.asked.length, 2)
+  })
+
+  it('a running request is joined while the text agrees', async () => {
+    const { ask, provider } = bench({ says })
+    const release = hold(provider)
+    const first = ask('const a = ┃')
+    const second = ask('const a = va┃')
+    release()
+    assert.equal(await first, 'values.length')
+    assert.equal(await second, 'lues.length')
+    assert.equal(provider.asked.length, 1)
+  })
+
+  it('editors cancel on every key: the next request finds the old one still running', async () => {
+    const { ask, provider } = bench({ says }, {}, 1000)
+    const release = hold(provider)
+    const typing = new AbortController()
+    const first = ask('const a = ┃', { signal: typing.signal })
+    typing.abort()
+    assert.equal(await first, undefined)
+    const second = ask('const a = v┃')
+    release()
+    assert.equal(await second, 'alues.length')
+    assert.equal(provider.asked.length, 1)
+  })
+
+  it('a request that nobody waits for is given up at its next step', async () => {
+    const { ask, provider, records } = bench({ says })
+    const release = hold(provider)
+    const typing = new AbortController()
+    const first = ask('const a = ┃', { signal: typing.signal })
+    typing.abort()
+    await first
+    await new Promise((resolve) => setTimeout(resolve, 2))
+    release()
+    await provider.gate
+    await new Promise((resolve) => setTimeout(resolve, 2))
+    assert.equal(provider.asked[0]?.end, 'cancelled')
+    assert.match(records[0]?.outcome ?? '', /given up/)
+  })
+
+  it('a request that no longer agrees is aborted, even when the client forgot to', async () => {
+    const { ask, provider } = bench({ says })
+    const release = hold(provider)
+    const first = ask('const a = ┃')
+    await Promise.resolve()
+    const second = ask('let b = ┃')
+    release()
+    assert.equal(await first, undefined)
+    assert.equal(await second, 'values.length')
+    assert.deepEqual(
+      provider.asked.map(({ end }) => end),
+      ['cancelled', 'stop'],
+    )
+  })
+
+  it('joined text that goes another way is asked for anew', async () => {
+    const { ask, provider } = bench({ says: (prompt) => (prompt.endsWith('x') ? 'yz' : ' values') })
+    const release = hold(provider)
+    const first = ask('const a = ┃')
+    const second = ask('const a = x┃')
+    release()
+    await first
+    assert.equal(await second, 'yz')
+    assert.equal(provider.asked.length, 2)
+  })
+
+  it('waits for a pause in typing; a newer key starts the wait again', async () => {
+    const { ask, provider } = bench({ says }, { debounceMs: 10 })
+    const first = ask('const a = ┃')
+    const second = ask('const ab = ┃')
+    assert.equal(await first, undefined)
+    assert.equal(provider.asked.length, 0)
+    assert.equal(await second, 'values.length')
+    assert.equal(provider.asked.length, 1)
+  })
+
+  for (const [name, document, trigger] of [
+    ['asked by hand', 'const a = ┃', 'invoked'],
+    ['on a fresh line', 'f()\n┃', 'automatic'],
+  ] as const) {
+    it(`does not wait ${name}`, async () => {
+      const { ask } = bench({ says }, { debounceMs: 60_000 })
+      assert.ok(await ask(document, { trigger }))
+    })
+  }
+
+  it('does not wait after accepting', async () => {
+    const { ask, completer } = bench({ says }, { debounceMs: 60_000 })
+    completer.accepted('file:///a.ts')
+    assert.ok(await ask('const a = ┃'))
+  })
+
+  for (const [name, settings] of [
+    ['switched off', { enabled: false }],
+    ['off for this language', { languages: { '*': true, typescript: false } }],
+    ['off for all but some', { languages: { '*': false, python: true } }],
+  ] as const) {
+    it(`${name}: only asking by hand answers`, async () => {
+      const { ask, provider } = bench({ says }, settings)
+      assert.equal(await ask('const a = ┃'), undefined)
+      assert.equal(provider.asked.length, 0)
+      assert.equal(await ask('const a = ┃', { trigger: 'invoked' }), 'values.length')
+    })
+  }
+
+  it('a failure reaches the caller and the log, and the next request works', async () => {
+    const script: Script = { says, fails: new Error('no luck') }
+    const { ask, records } = bench(script)
+    await assert.rejects(ask('const a = ┃'), /no luck/)
+    assert.match(records[0]?.outcome ?? '', /failed: no luck/)
+    delete script.fails
+    assert.equal(await ask('const a = ┃'), 'values.length')
+  })
+
+  it('stops the model where the block ends', async () => {
+    const { ask, records } = bench({ says: () => `\n  run()\n}\nother()\n${'more()\n'.repeat(50)}` })
+    assert.equal(await ask('if (ok) {┃'), '\n  run()\n}')
+    assert.ok((records[0]?.text.length ?? 0) < 30, records[0]?.text)
+  })
+})
