@@ -24,7 +24,9 @@ const live = new AbortController().signal
 
 /** Declares the suite. */
 export function checkLogits(target: Target): void {
-  describe(`logits on ${target.choice}`, () => {
+  describe(`logits on ${target.choice}`, function () {
+    // A software driver compiles dozens of pipelines per model.
+    this.timeout(180_000)
     let backend: Backend
     const differences: Difference[] = []
 

@@ -4,7 +4,8 @@ import { likeliest } from '../../engine/generate/sampler'
 import { relativeDifference } from '../arch/tiny-models'
 import { expected, lastLogits, openModel, type OpenModel } from './open-model'
 
-const bound = 5e-3
+// Measured 1.3e-6 on lavapipe.
+const bound = 1e-4
 
 describe('real model on webgpu', function () {
   this.timeout(300_000)
