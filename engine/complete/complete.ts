@@ -71,7 +71,7 @@ interface Running {
 
 class LadderCompleter implements Completer {
   readonly #cache = new GhostCache()
-  readonly #window = new WindowSize()
+  #window = new WindowSize()
   #running: Running | undefined
   #waiting: AbortController | undefined
   #acceptedIn: string | undefined
@@ -84,6 +84,7 @@ class LadderCompleter implements Completer {
 
   reset(): void {
     this.#cache.clear()
+    this.#window = new WindowSize()
     this.#running?.controller.abort()
     this.#waiting?.abort()
   }

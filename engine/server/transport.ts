@@ -25,7 +25,12 @@ export function openWire(transport: Transport): Wire {
 function overStdio(): Wire {
   const writer = new StreamMessageWriter(takeStdout())
   const connection = createConnection(new StreamMessageReader(process.stdin), writer)
-  return { connection, closed: new Promise((resolve) => process.stdin.once('close', resolve)) }
+  const closed = new Promise<void>((resolve) => {
+    process.stdin.once('close', resolve)
+    // A client that died leaves a broken pipe, perhaps before the end of stdin is seen.
+    process.stdout.on('error', () => resolve())
+  })
+  return { connection, closed }
 }
 
 function overNodeIpc(): Wire {

@@ -13,6 +13,7 @@ import {
   ErrorCodes,
   LSPErrorCodes,
   ResponseError,
+  WorkDoneProgress,
 } from 'vscode-languageserver-protocol/node'
 import type { EngineErrorCode, WireError } from '../../engine/protocol/errors'
 import {
@@ -144,6 +145,19 @@ describe('engine over LSP', () => {
       const busy = states.indexOf('busy')
       assert.ok(busy > 0)
       assert.equal(states[busy + 1], 'ready')
+    })
+
+    it('shows a load as progress with a beginning and an end', async () => {
+      const kinds: string[] = []
+      const listener = engine.connection.onProgress(WorkDoneProgress.type, 'load-1', ({ kind }) => {
+        kinds.push(kind)
+      })
+      const params = { model: settings.model, workDoneToken: 'load-1' }
+      const status = await engine.connection.sendRequest(LoadModelRequest.type, params)
+      listener.dispose()
+      assert.equal(status.state, 'ready')
+      assert.equal(kinds[0], 'begin')
+      assert.equal(kinds.at(-1), 'end')
     })
 
     it('lists the catalog', async () => {

@@ -1,6 +1,7 @@
 // Chat and "Explain Code": two requests, one way of answering.
 import type { Connection } from 'vscode-languageserver/node'
 import * as v from 'valibot'
+import { isAbort } from '../../base/signal'
 import { answer, chatOptions, explainMessages } from '../../chat/chat'
 import { gather } from '../../chat/gather'
 import { describeError } from '../../protocol/errors'
@@ -48,6 +49,13 @@ export const chat: Feature = {
   },
 }
 
+const nothingSaid: ChatRequest.Result = {
+  text: '',
+  finishReason: 'cancelled',
+  usage: { promptTokens: 0, reusedTokens: 0, completionTokens: 0, prefillMs: 0, decodeMs: 0 },
+  droppedMessages: 0,
+}
+
 async function respond(
   connection: Connection,
   host: Host,
@@ -70,6 +78,8 @@ async function respond(
     host.requests.add({ kind: 'chat', prompt, text, outcome: finishReason, usage })
     return result
   } catch (error) {
+    // Stopped while the model was still loading: an end like any other, with nothing said yet.
+    if (isAbort(error) && signal.aborted) return nothingSaid
     host.requests.add({ kind: 'chat', prompt, text: '', outcome: `failed: ${describeError(error)}` })
     throw error
   } finally {
