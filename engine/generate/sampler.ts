@@ -1,4 +1,5 @@
 // Chooses the next token: penalty, then top-k, top-p, min-p, then temperature, then a seeded draw.
+import { EngineError } from '../protocol/errors'
 
 export interface SamplerOptions {
   /** 0 takes the likeliest token and ignores everything but the penalty. */
@@ -38,7 +39,9 @@ export function createSampler(options: SamplerOptions, vocabulary: number): Samp
     next(logits, history) {
       const candidates = logits.subarray(0, Math.min(vocabulary, logits.length))
       penalize(candidates, history, options)
-      if (options.temperature === 0) return likeliest(candidates)
+      const best = likeliest(candidates)
+      if (Number.isNaN(candidates[best])) throw notNumbers()
+      if (options.temperature === 0) return best
       return draw(keepProbable(candidates, options), options.temperature, random())
     },
   }
@@ -49,6 +52,12 @@ export function likeliest(logits: Float32Array): number {
   let best = 0
   for (let i = 1; i < logits.length; i++) if (logits[i]! > logits[best]!) best = i
   return best
+}
+
+function notNumbers(): EngineError {
+  return new EngineError('internal', 'The model computed something that is not a number.', {
+    hint: 'Download the model again, or set hearth.device to "cpu" to rule out the graphics driver.',
+  })
 }
 
 interface Candidate {

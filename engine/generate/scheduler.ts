@@ -60,8 +60,16 @@ export class Scheduler {
   }
 
   #release(): void {
-    const next = this.#queue.shift()
-    if (next) next.grant()
-    else this.#busy = false
+    if (this.#queue.length === 0) {
+      this.#busy = false
+      return
+    }
+    // The next one is chosen a moment later: a job asks for its next step when it has this one's result, and typing must be
+    // able to keep the device until it is done.
+    setImmediate(() => {
+      const next = this.#queue.shift()
+      if (next) next.grant()
+      else this.#busy = false
+    })
   }
 }

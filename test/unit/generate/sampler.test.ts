@@ -5,6 +5,15 @@ import { createSampler, greedy, likeliest, type SamplerOptions } from '../../../
 /** Everything off: draws from the plain distribution. */
 const plain: SamplerOptions = { ...greedy, temperature: 1 }
 
+describe('logits that are not numbers', () => {
+  for (const temperature of [0, 1]) {
+    it(`are one clear error at temperature ${temperature}`, () => {
+      const logits = Float32Array.of(NaN, NaN, NaN)
+      assert.throws(() => createSampler({ ...plain, temperature }, 3).next(logits, []), /not a number/)
+    })
+  }
+})
+
 describe('greedy sampling', () => {
   checkGreedy('the largest logit', [1, 3, 2], {}, [], 1)
   checkGreedy('the lowest id on a tie, so that backends agree', [0, 5, 5, 5], {}, [], 1)

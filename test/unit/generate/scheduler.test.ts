@@ -7,11 +7,9 @@ describe('scheduler', () => {
   // Jobs as "name priority steps"; all ask at once, the first gets the device. Each asks again as soon as its step is done.
   check('one job', ['a chat 3'], 'a1 a2 a3')
   check('equals take turns', ['a chat 3', 'b chat 3'], 'a1 b1 a2 b2 a3 b3')
-  // Wrong but known: the device is handed on in the moment a step ends, before its job can ask for the next one, so a lone
-  // typing request alternates with chat instead of keeping the device. Wanted: c1 t1 t2 t3 c2 c3.
-  check('typing goes first, then alternates with chat', ['c chat 3', 't typing 3'], 'c1 t1 c2 t2 c3 t3')
-  // Wanted: b1 t1 t2 c1 c2 b2.
-  check('all three', ['b background 2', 'c chat 2', 't typing 2'], 'b1 t1 c1 t2 c2 b2')
+  check('typing keeps the device until it is done', ['c chat 3', 't typing 3'], 'c1 t1 t2 t3 c2 c3')
+  check('background waits for chat', ['b background 2', 'c chat 2'], 'b1 c1 c2 b2')
+  check('all three', ['b background 2', 'c chat 2', 't typing 2'], 'b1 t1 t2 c1 c2 b2')
 
   it('a waiting typing step overtakes every waiting chat step', async () => {
     const scheduler = new Scheduler()

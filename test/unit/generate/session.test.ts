@@ -174,6 +174,14 @@ describe('session', () => {
       assert.deepEqual(again.tokens, (await ask({ maxTokens: 4 })).tokens)
     })
 
+    it('is heard although the processor is busy: the event loop turns between tokens', async () => {
+      using session = new Session(model, 512)
+      const stop = new AbortController()
+      setTimeout(() => stop.abort(), 1)
+      const stream = session.generate(prompt, options({ maxTokens: 450 }), turn('chat', stop.signal))
+      assert.equal((await collect(stream)).finishReason, 'cancelled')
+    })
+
     it('takes effect between prefill chunks', async () => {
       const long = encode('x = y;\n'.repeat(200)).slice(0, Math.min(3 * model.prefillChunk, 400))
       using session = new Session(model, 512)

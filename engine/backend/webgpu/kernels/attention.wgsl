@@ -20,9 +20,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
   let units = params.head_dim / unit_values;
   let stride = params.kv_cols / unit_values;
   let shift = (head / params.group) * units;
-  let from = (token * params.heads + head) * units;
+  let first = (token * params.heads + head) * units;
   let end = step.position + token + 1u;
-  for (var i = thread; i < units; i += threads) { query[i] = q[from + i] * params.scale; }
+  for (var i = thread; i < units; i += threads) { query[i] = q[first + i] * params.scale; }
   workgroupBarrier();
 
   // 256 values of a head are at most two units per thread.
@@ -62,6 +62,6 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     }
     workgroupBarrier();
   }
-  if (thread < units) { y[from + thread] = sum0 / total; }
-  if (thread + threads < units) { y[from + thread + threads] = sum1 / total; }
+  if (thread < units) { y[first + thread] = sum0 / total; }
+  if (thread + threads < units) { y[first + thread + threads] = sum1 / total; }
 }

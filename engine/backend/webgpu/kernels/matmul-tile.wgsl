@@ -29,6 +29,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
   var sum1 = vec4f();
   var sum2 = vec4f();
   var sum3 = vec4f();
+  // 32, but a constant would be unrolled, and software adapters compile that for half a minute.
+  let values = min(32u, params.chunks * 32u);
   for (var chunk = 0u; chunk < params.chunks; chunk++) {
     let w = load_chunk(row * params.chunks + chunk);
     for (var i = my_half * 4u; i < my_half * 4u + 4u; i++) {
@@ -46,7 +48,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
       x_tile[i * token_stride + my_token] = v;
     }
     workgroupBarrier();
-    for (var i = 0u; i < 32u; i++) {
+    for (var i = 0u; i < values; i++) {
       let at = i * row_stride + r;
       let v = vec4f(weight_tile[at], weight_tile[at + 16u], weight_tile[at + 32u], weight_tile[at + 48u]);
       let xt = i * token_stride + t;

@@ -7,6 +7,6 @@ struct Params { cols: u32, only_last: u32 }
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u) {
   if (id.x >= params.cols) { return; }
-  let from = select(id.y, step.n_tokens - 1u, params.only_last != 0u);
-  y[id.y * params.cols + id.x] = x[from * params.cols + id.x];
+  let source = select(id.y, step.n_tokens - 1u, params.only_last != 0u);
+  y[id.y * params.cols + id.x] = x[source * params.cols + id.x];
 }

@@ -6,6 +6,8 @@ import embedText from './embed.wgsl'
 import geluTanh from './gated-gelu-tanh.wgsl'
 import silu from './gated-silu.wgsl'
 import gatedText from './gated.wgsl'
+import lanes4 from './lanes-4.wgsl'
+import lanes8 from './lanes-8.wgsl'
 import matmulInterface from './matmul.wgsl'
 import matmulLanes from './matmul-lanes.wgsl'
 import matmulTile from './matmul-tile.wgsl'
@@ -71,26 +73,38 @@ export const interfaces: Readonly<
 }
 
 export const kernels: readonly Kernel[] = [
-  kernel('matvec-lanes', 'matmul', matmulInterface + matvecLanes, {
+  kernel('matvec-lanes-4', 'matmul', matmulInterface + lanes4 + matvecLanes, {
+    when: (_, d) => isFewLanes(d) && !hasLanes(d, 8),
+    can: (s, d) => s.maxTokens === 1 && s.cols % 32 === 0 && hasLanes(d, 4),
+    enable: ['subgroups'],
+    grid: (s) => fold(s.rows / 16),
+  }),
+  kernel('matvec-lanes-8', 'matmul', matmulInterface + lanes8 + matvecLanes, {
     when: (_, d) => isFewLanes(d),
-    can: (s, d) => s.maxTokens === 1 && s.cols % 32 === 0 && hasLanes(d),
+    can: (s, d) => s.maxTokens === 1 && s.cols % 32 === 0 && hasLanes(d, 8),
     enable: ['subgroups'],
     grid: (s) => fold(s.rows / 16),
   }),
   kernel('matvec-subgroups', 'matmul', matmulInterface + matvecSubgroups, {
     when: (_, d) => !isFewLanes(d),
-    can: (s, d) => s.maxTokens === 1 && s.cols % 32 === 0 && hasLanes(d) && d.subgroupId,
+    can: (s, d) => s.maxTokens === 1 && s.cols % 32 === 0 && hasLanes(d, 4) && d.subgroupId,
     enable: ['subgroups'],
     grid: (s) => fold(s.rows / 4),
   }),
   kernel('matvec-workgroup', 'matmul', matmulInterface + matvecWorkgroup, {
-    when: (s, d) => s.cols % 32 !== 0 || !hasLanes(d) || (!isFewLanes(d) && !d.subgroupId),
+    when: (s, d) => s.cols % 32 !== 0 || !hasLanes(d, 4) || (!isFewLanes(d) && !d.subgroupId),
     can: (s) => s.maxTokens === 1,
     grid: (s) => fold(s.rows),
   }),
-  kernel('matmul-lanes', 'matmul', matmulInterface + matmulLanes, {
+  kernel('matmul-lanes-4', 'matmul', matmulInterface + lanes4 + matmulLanes, {
+    when: (_, d) => isFewLanes(d) && !hasLanes(d, 8),
+    can: (s, d) => s.maxTokens > 1 && s.cols % 32 === 0 && hasLanes(d, 4),
+    enable: ['subgroups'],
+    grid: (s, tokens) => [Math.ceil(s.rows / 32), Math.ceil(tokens / 8)],
+  }),
+  kernel('matmul-lanes-8', 'matmul', matmulInterface + lanes8 + matmulLanes, {
     when: (_, d) => isFewLanes(d),
-    can: (s, d) => s.maxTokens > 1 && s.cols % 32 === 0 && hasLanes(d),
+    can: (s, d) => s.maxTokens > 1 && s.cols % 32 === 0 && hasLanes(d, 8),
     enable: ['subgroups'],
     grid: (s, tokens) => [Math.ceil(s.rows / 32), Math.ceil(tokens / 8)],
   }),
@@ -141,12 +155,12 @@ function fold(groups: number): readonly [number, number] {
   return [Math.ceil(count / height), height]
 }
 
-// The kernels that share loads between lanes broadcast from lanes 0 to 3.
-function hasLanes(device: DeviceTraits): boolean {
-  return device.subgroups !== undefined && device.subgroups.min >= 4
+// What a kernel broadcasts from has to exist on every subgroup.
+function hasLanes(device: DeviceTraits, lanes: number): boolean {
+  return device.subgroups !== undefined && device.subgroups.min >= lanes
 }
 
 // 4 and 8 are the vector registers of a CPU, where loads cost more than lanes; GPUs have 16 and more.
 function isFewLanes(device: DeviceTraits): boolean {
-  return device.subgroups !== undefined && device.subgroups.min >= 4 && device.subgroups.max <= 8
+  return hasLanes(device, 4) && (device.subgroups?.max ?? 0) <= 8
 }

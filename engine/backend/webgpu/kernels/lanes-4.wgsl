@@ -1,0 +1,3 @@
+// For subgroups of 4 lanes; right for wider ones too.
+const lanes = 4u;
+

@@ -1,0 +1,3 @@
+// For subgroups of 8 lanes; right for wider ones too.
+const lanes = 8u;
+
