@@ -1,0 +1,104 @@
+// Every command of `hearth`: its words, its options, and the file that runs it, loaded only then.
+import type { OptionName, RawOptions } from './options'
+import type { Terminal } from './terminal'
+
+export interface CommandContext {
+  terminal: Terminal
+  /** Aborts on Ctrl+C. */
+  signal: AbortSignal
+}
+
+/** `args` are the words after the command's name. Throws EngineError; what it resolves with is the exit code. */
+export type Run = (context: CommandContext, args: readonly string[], raw: RawOptions) => Promise<number>
+
+export interface Command {
+  /** Name and arguments as cac takes them. */
+  usage: string
+  summary: string
+  options: readonly OptionName[]
+  example?: string
+  load(): Promise<Run>
+}
+
+const modelOptions = ['model', 'device', 'backend', 'context'] as const satisfies readonly OptionName[]
+
+export const commands: readonly Command[] = [
+  {
+    usage: 'demo',
+    summary: 'Show one ghost text and one chat answer; gets the default model first',
+    options: modelOptions,
+    load: async () => (await import('./demo')).demo,
+  },
+  {
+    usage: 'complete <place>',
+    summary: 'Ghost text at FILE:LINE:COL, shown in place',
+    options: [...modelOptions, 'maxTokens', 'json'],
+    example: 'complete src/app.ts:12:8',
+    load: async () => (await import('./complete')).complete,
+  },
+  {
+    usage: 'chat',
+    summary: 'Talk to the model; /reset, /stats and /exit are commands',
+    options: [...modelOptions, 'maxTokens', 'temperature', 'seed'],
+    load: async () => (await import('./chat')).chat,
+  },
+  {
+    usage: 'explain <code>',
+    summary: 'Explain FILE or some of its lines, FILE:A-B',
+    options: [...modelOptions, 'maxTokens', 'temperature', 'seed'],
+    example: 'explain src/app.ts:10-40',
+    load: async () => (await import('./explain')).explain,
+  },
+  {
+    usage: 'generate',
+    summary: 'Continue a text as it is, without a chat around it',
+    options: [...modelOptions, 'prompt', 'promptFile', 'maxTokens', 'temperature', 'seed', 'json'],
+    example: 'generate --prompt-file prompt.txt --max-tokens 64 --json',
+    load: async () => (await import('./generate')).generate,
+  },
+  {
+    usage: 'logits',
+    summary: 'What the model thinks of each possible next token',
+    options: [...modelOptions, 'tokens', 'all', 'json'],
+    example: 'logits --tokens 1,2,3 --backend cpu --json',
+    load: async () => (await import('./logits')).logits,
+  },
+  {
+    usage: 'tokenize',
+    summary: "A text in the model's tokens",
+    options: ['model', 'textFile', 'json'],
+    load: async () => (await import('./tokenize')).tokenize,
+  },
+  {
+    usage: 'inspect <model>',
+    summary: "A model's metadata, tensors and memory",
+    options: ['context', 'json'],
+    load: async () => (await import('./inspect')).inspect,
+  },
+  {
+    usage: 'models [action] [id]',
+    summary: 'list, get ID, remove ID',
+    options: ['json'],
+    example: 'models get qwen2.5-coder-0.5b-instruct',
+    load: async () => (await import('./models')).models,
+  },
+  {
+    usage: 'bench',
+    summary: 'Measure reading and writing speed',
+    options: [...modelOptions, 'synthetic', 'promptTokens', 'gen', 'repeat', 'json'],
+    example: 'bench --synthetic 0.5b:q4_0 --prompt 256 --gen 64 --json',
+    load: async () => (await import('./bench')).bench,
+  },
+  {
+    usage: 'doctor',
+    summary: 'What this machine offers, and what to install when that is nothing',
+    options: ['json'],
+    load: async () => (await import('./doctor')).doctor,
+  },
+  {
+    usage: 'probe',
+    summary: 'One JSON line: does WebGPU work in this runtime? For editors',
+    options: [],
+    load: async () => (await import('./probe')).probe,
+  },
+]

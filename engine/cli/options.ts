@@ -1,0 +1,142 @@
+// Turns what was typed into values that commands can trust; every option's name, meaning and check is a row here.
+import * as v from 'valibot'
+import { EngineError } from '../protocol/errors'
+import { defaultModel } from '../provider/catalog'
+
+/** What cac hands over: every value as it was typed, or true for a flag. */
+export type RawOptions = Readonly<Record<string, unknown>>
+
+interface OptionRow {
+  flag: string
+  help: string
+  schema: v.GenericSchema
+}
+
+const whole = (low: number, high: number) =>
+  v.pipe(
+    v.string(),
+    v.regex(/^\d+$/, `must be a whole number from ${low} to ${high}`),
+    v.transform(Number),
+    v.minValue(low, `must be at least ${low}`),
+    v.maxValue(high, `must be at most ${high}`),
+  )
+const real = (low: number, high: number) =>
+  v.pipe(
+    v.string(),
+    v.regex(/^\d*\.?\d+$/, `must be a number from ${low} to ${high}`),
+    v.transform(Number),
+    v.minValue(low, `must be at least ${low}`),
+    v.maxValue(high, `must be at most ${high}`),
+  )
+const flag = v.optional(v.boolean(), false)
+const text = v.pipe(v.string('must be given once'), v.nonEmpty('must not be empty'))
+const device = v.picklist(['auto', 'webgpu', 'cpu'], 'must be auto, webgpu or cpu')
+
+/** `--max-tokens` is the key `maxTokens`. */
+export const optionRows = {
+  model: {
+    flag: '--model <M>',
+    help: `A GGUF file, a folder with one, or a name of the catalog (default: ${defaultModel})`,
+    schema: v.optional(text, defaultModel),
+  },
+  device: { flag: '--device <D>', help: 'auto, webgpu or cpu (default: auto)', schema: v.optional(device) },
+  backend: { flag: '--backend <D>', help: 'Same as --device', schema: v.optional(device) },
+  context: {
+    flag: '--context <N>',
+    help: 'Longest prompt and answer together, in tokens (default: 4096)',
+    schema: v.optional(whole(16, 131072), '4096'),
+  },
+  json: { flag: '--json', help: 'Print one JSON value on stdout', schema: flag },
+  prompt: { flag: '--prompt <TEXT>', help: 'The text to continue', schema: v.optional(v.string()) },
+  promptFile: {
+    flag: '--prompt-file <F>',
+    help: 'A file with the text to continue',
+    schema: v.optional(text),
+  },
+  textFile: { flag: '--text-file <F>', help: 'A file with the text', schema: text },
+  maxTokens: {
+    flag: '--max-tokens <N>',
+    help: 'Most tokens to write (default: 128)',
+    schema: v.optional(whole(1, 131072), '128'),
+  },
+  temperature: {
+    flag: '--temperature <T>',
+    help: 'Randomness; 0 always takes the likeliest token (default: 0)',
+    schema: v.optional(real(0, 10), '0'),
+  },
+  seed: {
+    flag: '--seed <N>',
+    help: 'The same seed gives the same text again',
+    schema: v.optional(whole(0, 2 ** 32 - 1)),
+  },
+  tokens: {
+    flag: '--tokens <LIST>',
+    help: 'Token numbers, such as 1,2,3',
+    schema: v.pipe(
+      v.string(),
+      v.regex(/^\d+(,\d+)*$/, 'must be token numbers with commas between them, such as 1,2,3'),
+      v.transform((list) => list.split(',').map(Number)),
+    ),
+  },
+  all: { flag: '--all', help: 'Logits after every token, not only the last', schema: flag },
+  synthetic: {
+    flag: '--synthetic <SHAPE>',
+    help: 'Measure a model of random weights instead, such as 0.5b or 1.5b:q4_0',
+    schema: v.optional(text),
+  },
+  promptTokens: {
+    flag: '--prompt <N>',
+    help: 'Tokens to read (default: 128)',
+    schema: v.optional(whole(1, 32768), '128'),
+  },
+  gen: {
+    flag: '--gen <N>',
+    help: 'Tokens to write (default: 32)',
+    schema: v.optional(whole(1, 32768), '32'),
+  },
+  repeat: {
+    flag: '--repeat <N>',
+    help: 'Runs to take the median of (default: 3)',
+    schema: v.optional(whole(1, 100), '3'),
+  },
+} as const satisfies Record<string, OptionRow>
+
+export type OptionName = keyof typeof optionRows
+
+export type Options<Name extends OptionName> = {
+  [Key in Name]: v.InferOutput<(typeof optionRows)[Key]['schema']>
+}
+
+/** Throws `bad-request` with the option's own name. */
+export function parseOptions<Name extends OptionName>(
+  names: readonly Name[],
+  raw: RawOptions,
+): Options<Name> {
+  const parsed: Partial<Record<OptionName, unknown>> = {}
+  for (const name of names) {
+    const { flag: spelling, schema } = optionRows[name]
+    const [typed = ''] = spelling.split(' ')
+    const result = v.safeParse(schema, raw[keyOf(spelling)])
+    if (!result.success) throw badOption(typed, raw[keyOf(spelling)], result.issues[0].message)
+    parsed[name] = result.output
+  }
+  return parsed as Options<Name>
+}
+
+/** The device that was asked for, by either name. */
+export function chosenDevice(options: Options<'device' | 'backend'>): 'auto' | 'webgpu' | 'cpu' {
+  return options.device ?? options.backend ?? 'auto'
+}
+
+/** The name under which cac files an option: `--max-tokens <N>` is `maxTokens`. */
+export function keyOf(spelling: string): string {
+  const [name = ''] = spelling.replace(/^--/, '').split(' ')
+  return name.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase())
+}
+
+function badOption(name: string, value: unknown, problem: string): EngineError {
+  const missing = value === undefined
+  return new EngineError('bad-request', missing ? `${name} is missing.` : `${name} ${problem}.`, {
+    hint: 'See `hearth help` and `hearth help <command>`.',
+  })
+}

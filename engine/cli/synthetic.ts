@@ -1,0 +1,251 @@
+// Models of random weights in the shapes of real ones: speed depends on shape and type, not on what the numbers mean.
+import type { Checkpoint, MetadataValue, TensorInfo } from '../format/checkpoint'
+import { byteLength, tensorTypes, type TensorType } from '../format/ggml-types'
+import { EngineError } from '../protocol/errors'
+
+interface Shape {
+  architecture: 'llama' | 'qwen2'
+  layers: number
+  hidden: number
+  heads: number
+  kvHeads: number
+  ffn: number
+  vocabulary: number
+  /** The head is the embedding. */
+  tied: boolean
+}
+
+/** SmolLM2 135M, 360M and 1.7B; Qwen2.5 0.5B, 1.5B, 3B and 7B; Llama 3.2 1B. Numbers from their config.json. */
+const shapes: Record<string, Shape> = {
+  '135m': {
+    architecture: 'llama',
+    layers: 30,
+    hidden: 576,
+    heads: 9,
+    kvHeads: 3,
+    ffn: 1536,
+    vocabulary: 49152,
+    tied: true,
+  },
+  '360m': {
+    architecture: 'llama',
+    layers: 32,
+    hidden: 960,
+    heads: 15,
+    kvHeads: 5,
+    ffn: 2560,
+    vocabulary: 49152,
+    tied: true,
+  },
+  '0.5b': {
+    architecture: 'qwen2',
+    layers: 24,
+    hidden: 896,
+    heads: 14,
+    kvHeads: 2,
+    ffn: 4864,
+    vocabulary: 151936,
+    tied: true,
+  },
+  '1b': {
+    architecture: 'llama',
+    layers: 16,
+    hidden: 2048,
+    heads: 32,
+    kvHeads: 8,
+    ffn: 8192,
+    vocabulary: 128256,
+    tied: true,
+  },
+  '1.5b': {
+    architecture: 'qwen2',
+    layers: 28,
+    hidden: 1536,
+    heads: 12,
+    kvHeads: 2,
+    ffn: 8960,
+    vocabulary: 151936,
+    tied: true,
+  },
+  '1.7b': {
+    architecture: 'llama',
+    layers: 24,
+    hidden: 2048,
+    heads: 32,
+    kvHeads: 32,
+    ffn: 8192,
+    vocabulary: 49152,
+    tied: true,
+  },
+  '3b': {
+    architecture: 'qwen2',
+    layers: 36,
+    hidden: 2048,
+    heads: 16,
+    kvHeads: 2,
+    ffn: 11008,
+    vocabulary: 151936,
+    tied: true,
+  },
+  '7b': {
+    architecture: 'qwen2',
+    layers: 28,
+    hidden: 3584,
+    heads: 28,
+    kvHeads: 4,
+    ffn: 18944,
+    vocabulary: 152064,
+    tied: false,
+  },
+}
+
+const defaultType: TensorType = 'q4_0'
+
+/** `NAME` or `NAME:TYPE`, such as `0.5b:q8_0`. Throws `bad-request`. */
+export function syntheticCheckpoint(spec: string, contextLength: number): Checkpoint {
+  const [name = '', type = defaultType] = spec.toLowerCase().split(':')
+  const shape = shapes[name]
+  if (!shape || !isTensorType(type)) {
+    throw new EngineError('bad-request', `"${spec}" is not a shape.`, {
+      hint: `Give one of ${Object.keys(shapes).join(', ')}, and perhaps a type: ${Object.keys(tensorTypes).join(', ')}.`,
+    })
+  }
+  const tensors = new Map(describeTensors(shape, type).map((tensor) => [tensor.name, tensor]))
+  const patterns = new Map<TensorType, Uint8Array>()
+  return {
+    path: `synthetic ${spec}`,
+    metadata: describeMetadata(shape, name, contextLength),
+    tensors,
+    read: (tensor, offset, length) => {
+      const { type: stored } = tensors.get(tensor) ?? { type: defaultType }
+      const pattern = patterns.get(stored) ?? makePattern(stored)
+      patterns.set(stored, pattern)
+      return Promise.resolve(repeat(pattern, offset, length))
+    },
+    close: () => Promise.resolve(),
+  }
+}
+
+function isTensorType(type: string): type is TensorType {
+  return type in tensorTypes
+}
+
+function describeTensors(shape: Shape, type: TensorType): TensorInfo[] {
+  const { hidden, heads, kvHeads, ffn, vocabulary } = shape
+  const kv = (hidden / heads) * kvHeads
+  const matrix = (name: string, rows: number, cols: number): TensorInfo => {
+    // Rows of 256-element blocks must be whole; converters fall back to 32-element blocks just so.
+    const fitting = cols % tensorTypes[type].block === 0 ? type : 'q8_0'
+    return {
+      name: `${name}.weight`,
+      type: fitting,
+      shape: [rows, cols],
+      bytes: byteLength(fitting, rows * cols),
+    }
+  }
+  const vector = (name: string, cols: number): TensorInfo => ({
+    name,
+    type: 'f32',
+    shape: [cols],
+    bytes: cols * 4,
+  })
+  const layer = (n: number): TensorInfo[] => [
+    vector(`blk.${n}.attn_norm.weight`, hidden),
+    matrix(`blk.${n}.attn_q`, hidden, hidden),
+    matrix(`blk.${n}.attn_k`, kv, hidden),
+    matrix(`blk.${n}.attn_v`, kv, hidden),
+    matrix(`blk.${n}.attn_output`, hidden, hidden),
+    vector(`blk.${n}.ffn_norm.weight`, hidden),
+    matrix(`blk.${n}.ffn_gate`, ffn, hidden),
+    matrix(`blk.${n}.ffn_up`, ffn, hidden),
+    matrix(`blk.${n}.ffn_down`, hidden, ffn),
+    ...(shape.architecture === 'qwen2'
+      ? [
+          vector(`blk.${n}.attn_q.bias`, hidden),
+          vector(`blk.${n}.attn_k.bias`, kv),
+          vector(`blk.${n}.attn_v.bias`, kv),
+        ]
+      : []),
+  ]
+  return [
+    matrix('token_embd', vocabulary, hidden),
+    ...Array.from({ length: shape.layers }, (_, n) => layer(n)).flat(),
+    vector('output_norm.weight', hidden),
+    ...(shape.tied ? [] : [matrix('output', vocabulary, hidden)]),
+  ]
+}
+
+function describeMetadata(shape: Shape, name: string, contextLength: number): Map<string, MetadataValue> {
+  const { architecture } = shape
+  const numbers = {
+    block_count: shape.layers,
+    context_length: contextLength,
+    embedding_length: shape.hidden,
+    feed_forward_length: shape.ffn,
+    'attention.head_count': shape.heads,
+    'attention.head_count_kv': shape.kvHeads,
+    'attention.layer_norm_rms_epsilon': 1e-6,
+    'rope.freq_base': 1e6,
+  }
+  return new Map<string, MetadataValue>([
+    ['general.architecture', architecture],
+    ['general.name', `synthetic ${name}`],
+    ...Object.entries(numbers).map(([key, value]): [string, number] => [`${architecture}.${key}`, value]),
+    ['tokenizer.ggml.model', 'gpt2'],
+    ['tokenizer.ggml.pre', 'gpt-2'],
+    ['tokenizer.ggml.tokens', Array.from({ length: shape.vocabulary }, (_, token) => `<${token}>`)],
+    ['tokenizer.ggml.merges', []],
+    ['tokenizer.ggml.bos_token_id', 0],
+    ['tokenizer.ggml.eos_token_id', 0],
+  ])
+}
+
+/** Where a block keeps its f16 scales; every other byte may be anything. From ggml-common.h. */
+const scaleOffsets: Record<TensorType, readonly number[]> = {
+  f32: [],
+  f16: [],
+  bf16: [],
+  q4_0: [0],
+  q4_1: [0, 2],
+  q5_0: [0],
+  q5_1: [0, 2],
+  q8_0: [0],
+  q4_k: [0, 2],
+  q5_k: [0, 2],
+  q6_k: [208],
+}
+
+const smallScale = 0x1400 // 2^-10 as f16
+
+const patternBlocks = 4096
+
+// Random weights, but with small scales: overflowing to infinity takes other paths on some hardware.
+function makePattern(type: TensorType): Uint8Array {
+  const { bytes: blockBytes } = tensorTypes[type]
+  const bytes = new Uint8Array(patternBlocks * blockBytes)
+  const view = new DataView(bytes.buffer)
+  let seed = 1
+  const random = (): number => (seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0)
+  for (let at = 0; at < bytes.length; at++) bytes[at] = random() >>> 24
+  for (let block = 0; block < patternBlocks; block++) {
+    const at = block * blockBytes
+    const value = (random() / 2 ** 32 - 0.5) * 0.1
+    if (type === 'f32') view.setFloat32(at, value, true)
+    // Sign and a few bits of fraction of something near 0.03.
+    if (type === 'f16') view.setUint16(at, 0x2400 | (random() & 0x83ff), true)
+    if (type === 'bf16') view.setUint16(at, 0x3c80 | (random() & 0x807f), true)
+    for (const offset of scaleOffsets[type]) view.setUint16(at + offset, smallScale, true)
+  }
+  return bytes
+}
+
+function repeat(pattern: Uint8Array, offset: number, length: number): Uint8Array {
+  const bytes = new Uint8Array(length)
+  for (let at = 0; at < length;) {
+    const from = (offset + at) % pattern.length
+    const part = pattern.subarray(from, Math.min(pattern.length, from + length - at))
+    bytes.set(part, at)
+    at += part.length
+  }
+  return bytes
+}
