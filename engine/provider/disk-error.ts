@@ -14,11 +14,13 @@ export function diskFull(folder: string, cause?: unknown): EngineError {
 
 /** Refuses early, with numbers, what would fail after minutes. */
 export function notEnoughRoom(folder: string, needed: number, free: number): EngineError {
-  return diskError(`The model needs ${megabytes(needed)} in ${folder}, but only ${megabytes(free)} are free.`)
+  return diskError(
+    `The model needs ${describeBytes(needed)} in ${folder}, but only ${describeBytes(free)} are free.`,
+  )
 }
 
-export function megabytes(bytes: number): string {
-  return `${(bytes / 1e6).toFixed(1)} MB`
+export function describeBytes(bytes: number): string {
+  return bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(1)} GB`
 }
 
 const messages: Record<string, (folder: string) => string> = {

@@ -5,7 +5,7 @@ import { sleep } from '../base/signal'
 import { EngineError } from '../protocol/errors'
 import type { CatalogModel, HubSource } from './catalog'
 import { CheckedFile } from './checked-file'
-import { megabytes } from './disk-error'
+import { describeBytes } from './disk-error'
 import { checkFreeSpace } from './disk-space'
 import { defaultTimeouts, TransferMeter, type Timeouts, type TransferOptions } from './transfer'
 
@@ -87,7 +87,7 @@ async function resumeUntilDone(
     } catch (error) {
       if (!(error instanceof Interrupted)) throw error
       if (file.size <= before || attempt >= mostAttempts) throw failed(error.message, error)
-      options.log.info(`${error.message} at ${megabytes(file.size)}; resuming.`)
+      options.log.info(`${error.message} at ${describeBytes(file.size)}; resuming.`)
       await sleep(Math.min(2000, 200 * attempt), signal)
     }
   }

@@ -6,7 +6,7 @@ import type { ModelInfo } from '../protocol/messages'
 import { EngineError } from '../protocol/errors'
 import { modelsFolder } from './cache-folder'
 import { catalog, findModel, type CatalogModel, type Source } from './catalog'
-import { asDiskError, megabytes } from './disk-error'
+import { asDiskError, describeBytes } from './disk-error'
 import { withDownloadLock } from './download-lock'
 import { downloadFromHub } from './hub-source'
 import type { TransferOptions } from './transfer'
@@ -32,7 +32,7 @@ export async function resolveModel(modelOrPath: string): Promise<string> {
   if (!model) return findFile(modelOrPath)
   if (await isInstalled(model)) return modelFile(model)
   throw new EngineError('model-missing', `The model ${model.id} is not on this machine.`, {
-    hint: `Download it with \`hearth models get ${model.id}\` (${megabytes(model.bytes)}).`,
+    hint: `Download it with \`hearth models get ${model.id}\` (${describeBytes(model.bytes)}).`,
   })
 }
 
@@ -106,12 +106,15 @@ async function downloadFromAny(
   options: TransferOptions,
   signal: AbortSignal,
 ): Promise<void> {
+  const start = performance.now()
   const failures: EngineError[] = []
   for (const source of model.sources) {
     try {
       const ready = await fetchFrom(source, model, file, options, signal)
       await rename(ready, file)
       await rm(`${file}.part`, { force: true })
+      const seconds = ((performance.now() - start) / 1000).toFixed(1)
+      options.log.info(`Got ${model.title} from ${describeSource(source)} in ${seconds} s.`)
       return
     } catch (error) {
       if (isAbort(error) && signal.aborted) throw error

@@ -2,7 +2,7 @@
 import type { Log } from '../base/log'
 import type { Progress } from '../base/progress'
 import type { CatalogModel } from './catalog'
-import { megabytes } from './disk-error'
+import { describeBytes } from './disk-error'
 
 export interface TransferOptions {
   log: Log
@@ -34,7 +34,7 @@ export class TransferMeter {
     if (now - this.#lastReport < 100 && done < total) return
     this.#lastReport = now
     const rate = (done - this.start) / Math.max(0.001, (now - this.#begin) / 1000)
-    const amount = `${(done / 1e6).toFixed(1)} of ${megabytes(total)}, ${megabytes(rate)}/s`
+    const amount = `${describeBytes(done)} of ${describeBytes(total)}, ${describeBytes(rate)}/s`
     this.progress.report(Math.min(1, done / total), `Downloading ${this.model.title}: ${amount}`)
   }
 }
