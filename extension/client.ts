@@ -141,7 +141,7 @@ export class Engine implements vscode.Disposable {
     const wait = this.#policy.next(Date.now())
     if (wait === undefined) {
       throw new EngineError('internal', reason.message, {
-        hint: `It was started again ${this.#policy.limit} times. The log says why; then use "Restart Engine".`,
+        hint: `It was started again ${this.#policy.limit} times. See the log for the reason, then use "Restart Engine".`,
       })
     }
     const attempt = `${this.#policy.spent} of ${this.#policy.limit}`
@@ -206,12 +206,21 @@ class Life {
       windowsHide: true,
     })
     const child = this.#child
+    let lastWords = ''
     this.ended = new Promise((resolve) => {
       child.on('error', (error) => resolve(error.message))
-      child.once('exit', (code, signal) => resolve(signal ?? `exit code ${code}`))
+      const finish = (code: number | null, signal: string | null): void =>
+        resolve(`${signal ?? `exit code ${code}`}${lastWords}`)
+      // `close` comes after the last output, which often tells the reason; but a child of the engine could hold
+      // its pipes open for ever.
+      child.once('close', finish)
+      child.once('exit', (code, signal) => setTimeout(finish, 500, code, signal))
     })
     copyLines(child.stdout, (line) => log.info(line))
-    copyLines(child.stderr, (line) => log.warn(line))
+    copyLines(child.stderr, (line) => {
+      log.warn(line)
+      if (line.trim() !== '') lastWords = `: ${line.trim().slice(0, 200)}`
+    })
     void this.ended.then((reason) => log.info(`Engine process ${child.pid ?? ''} ended: ${reason}`))
     this.client = new QuietClient(
       'hearth',

@@ -320,6 +320,12 @@ describe('chat page', () => {
       await chat.send({ type: 'delta', id: 'a', text: `${answer}\n\nIt is als` })
       await chat.send({ type: 'focus' })
       await chat.screenshot(`chat-${theme}-streaming`)
+      const code = `getComputedStyle(document.querySelector('pre > code')).backgroundColor`
+      assert.equal(
+        await chat.page.evaluate(code),
+        'rgba(0, 0, 0, 0)',
+        "VS Code's style for words is undone in blocks",
+      )
       await chat.send({
         type: 'status',
         status: {

@@ -162,7 +162,7 @@ async function serve(route: Route): Promise<void> {
   }
 }
 
-// VS Code puts the theme on the root element and its kind on the body, and hands out the API once.
+// VS Code puts the theme on the root element and its kind on the body, styles a few elements, and hands out the API once.
 function hostScript(theme: ThemeName, saved: unknown): string {
   const { kind, colors } = themes[theme]
   return `
@@ -179,7 +179,10 @@ function hostScript(theme: ThemeName, saved: unknown): string {
         setState: (state) => (window.savedState = structuredClone(state)),
       }
     }
+    const defaults = new CSSStyleSheet()
+    defaults.replaceSync('code { background-color: rgb(90, 93, 94); border-radius: 4px; padding: 1px 3px }')
     document.addEventListener('DOMContentLoaded', () => {
+      document.adoptedStyleSheets = [...document.adoptedStyleSheets, defaults]
       document.body.className = ${JSON.stringify(kind)}
       document.body.dataset.vscodeThemeKind = ${JSON.stringify(kind)}
       for (const [name, value] of Object.entries(${JSON.stringify(colors)}))
