@@ -1,5 +1,5 @@
 // Bytes with positions, so that parsers run the same on a file and on memory; the only place of this floor that touches the disk.
-import { open, stat, type FileHandle } from 'node:fs/promises'
+import { open, readdir, stat, type FileHandle } from 'node:fs/promises'
 import { EngineError } from '../protocol/errors'
 
 export interface ByteSource {
@@ -55,6 +55,15 @@ export async function kindOfPath(path: string): Promise<'file' | 'folder' | 'mis
   } catch (error) {
     if (hasCode(error)) return 'missing'
     throw error
+  }
+}
+
+/** Names in a folder, in order. Throws EngineError `model-missing` when there is none, `disk` when it may not be read. */
+export async function listFolder(path: string): Promise<string[]> {
+  try {
+    return (await readdir(path)).sort()
+  } catch (error) {
+    throw openError(path, error)
   }
 }
 

@@ -4,6 +4,7 @@ import { EngineError } from '../protocol/errors'
 import { kindOfPath, openFile, type ByteSource } from './byte-source'
 import type { Checkpoint } from './checkpoint'
 import { looksLikeGguf, readGguf } from './gguf'
+import { readTensor, type PlacedTensor } from './read-tensor'
 
 /**
  * Opens a model file and reads its header; the caller closes it. Throws EngineError `model-missing`, `bad-file`, `disk`, or
@@ -33,27 +34,14 @@ export async function openCheckpoint(file: string, signal?: AbortSignal): Promis
 
 /** A checkpoint over a GGUF in any source; closing it closes the source. */
 export async function ggufCheckpoint(source: ByteSource, signal?: AbortSignal): Promise<Checkpoint> {
-  const { metadata, tensors } = await readGguf(source, signal)
+  const gguf = await readGguf(source, signal)
+  const tensors = new Map<string, PlacedTensor>()
+  for (const [name, tensor] of gguf.tensors) tensors.set(name, { ...tensor, source })
   return {
     path: source.name,
-    metadata,
+    metadata: gguf.metadata,
     tensors,
-    read: async (name, offset, length) => {
-      const tensor = tensors.get(name)
-      if (tensor === undefined) {
-        throw new EngineError('bad-file', `${source.name} has no tensor "${name}".`, {
-          hint: 'The file is not a complete model of its kind. Choose another file.',
-        })
-      }
-      if (offset < 0 || length < 0 || offset + length > tensor.bytes) {
-        throw new EngineError(
-          'bad-file',
-          `${source.name}: bytes ${offset} to ${offset + length} are outside tensor "${name}", which has ${tensor.bytes}.`,
-          { hint: 'The file does not fit its own metadata. Download it again: hearth models get <model>.' },
-        )
-      }
-      return source.read(tensor.offset + offset, length)
-    },
+    read: (name, offset, length) => readTensor(source.name, tensors, name, offset, length),
     close: () => source.close(),
   }
 }
