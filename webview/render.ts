@@ -321,6 +321,8 @@ function createComposer(actions: Actions): Composer {
       stop.hidden = !streaming
       send.hidden = streaming
       info.textContent = engine
+      // The side bar is narrow; the whole line is one hover away.
+      info.title = engine
       grow()
       if (hadFocus && stop.hidden) area.focus()
     },
