@@ -15,19 +15,18 @@ export class CheckedFile {
 
   /** Opens `file` to append to what an earlier attempt left there. Throws `disk`. */
   static async resume(file: string, signal: AbortSignal): Promise<CheckedFile> {
+    let handle: FileHandle | undefined
     try {
-      const handle = await open(file, 'a')
+      handle = await open(file, 'a')
       const hash = createHash('sha256')
-      let size = 0
-      for await (const chunk of createReadStream(file, {
-        highWaterMark: 1 << 20,
-        signal,
-      }) as AsyncIterable<Buffer>) {
-        hash.update(chunk)
-        size += chunk.length
+      const { size } = await handle.stat()
+      if (size > 0) {
+        const before = createReadStream(file, { end: size - 1, highWaterMark: 1 << 20, signal })
+        for await (const chunk of before as AsyncIterable<Buffer>) hash.update(chunk)
       }
       return new CheckedFile(file, handle, hash, size)
     } catch (error) {
+      await handle?.close()
       throw asDiskError(error, path.dirname(file)) ?? error
     }
   }
