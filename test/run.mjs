@@ -68,18 +68,18 @@ const suites = [
     minutes: 10,
   },
   { name: 'peer', takes: inFolder('peer'), needs: ['peer', 'model', 'lavapipe'], env: lavapipe, minutes: 15 },
-  { name: 'package', takes: inFolder('package'), needs: ['tools'], minutes: 5 },
+  { name: 'package', takes: inFolder('package'), needs: ['tools', 'vsix'], minutes: 5 },
   {
     name: 'vscode',
     takes: (file) => inFolder('vscode')(file) && !onCpu(file),
-    needs: ['vscode', 'tools', 'chromium', 'model', 'lavapipe'],
+    needs: ['vscode', 'tools', 'chromium', 'vsix', 'model', 'lavapipe'],
     env: lavapipe,
     minutes: 15,
   },
   {
     name: 'vscode-cpu',
     takes: (file) => inFolder('vscode')(file) && onCpu(file),
-    needs: ['vscode', 'tools', 'chromium', 'model'],
+    needs: ['vscode', 'tools', 'chromium', 'vsix', 'model'],
     env: noDriver,
     minutes: 10,
   },
@@ -116,12 +116,14 @@ const needs = {
     missing: () => folderMissing('test/vscode/node_modules/code-server'),
     get: 'test/vscode/install.sh, or run .ci/run',
   },
+  vsix: { missing: vsixMissing, get: 'npm run package' },
   model: { missing: modelMissing, get: `node dist/engine.js models get ${defaultModel}` },
 }
 
 const work = mkdtempSync(path.join(tmpdir(), 'hearth-test-'))
 const findings = new Map()
 let modelPath
+let vsixPath
 
 process.exitCode = await main(process.argv.slice(2))
 rmSync(work, { recursive: true, force: true })
@@ -193,6 +195,7 @@ async function run(suite, files, verbose) {
         XDG_RUNTIME_DIR: work,
         HEARTH_TEST_COUNTS: countsFile,
         ...(modelPath === undefined ? {} : { HEARTH_TEST_MODEL: modelPath }),
+        ...(vsixPath === undefined ? {} : { HEARTH_TEST_VSIX: vsixPath }),
         ...(verbose ? { HEARTH_TEST_VERBOSE: '1' } : {}),
         ...suite.env,
       },
@@ -307,6 +310,17 @@ function modelMissing() {
   const file = lastLine(get.stdout)
   if (get.status !== 0 || !existsSync(file)) return `${defaultModel} cannot be had: ${lastLine(get.stderr)}`
   modelPath = file
+  return undefined
+}
+
+function vsixMissing() {
+  if (whyMissing('tools') !== undefined) return 'the packager is not installed'
+  const pack = spawnSync(process.execPath, ['test/tools/package.mjs'], {
+    encoding: 'utf8',
+    timeout: 5 * 60_000,
+  })
+  if (pack.status !== 0) return `packing failed: ${lastLine(pack.stderr)}`
+  vsixPath = path.join(root, lastLine(pack.stdout).split(':')[0])
   return undefined
 }
 

@@ -1,0 +1,80 @@
+// A row added to a table is a row tested: kernels, tensor types, model families.
+import assert from 'node:assert/strict'
+import { readdirSync } from 'node:fs'
+import { architectures } from '../../engine/arch/registry'
+import {
+  kernels,
+  type DeviceTraits,
+  type Kernel,
+  type Shape,
+} from '../../engine/backend/webgpu/kernels/table'
+import { tensorTypes } from '../../engine/format/ggml-types'
+import type { Operation } from '../../engine/graph/graph'
+import { embedCase, matmulCases, otherCases, types } from '../ops/op-cases'
+
+const devices: readonly DeviceTraits[] = [
+  { subgroups: undefined, subgroupId: false },
+  ...[4, 8, 16, 32, 64].flatMap((lanes) => [
+    { subgroups: { min: lanes, max: lanes }, subgroupId: true },
+    { subgroups: { min: lanes, max: lanes }, subgroupId: false },
+  ]),
+]
+
+describe('tables', () => {
+  const cases = [
+    ...otherCases,
+    ...types.flatMap((type) => [
+      embedCase(type, 37, 256),
+      ...matmulCases(type, 'one'),
+      ...matmulCases(type, 'many'),
+    ]),
+  ]
+  const shapes = cases.flatMap(({ graph, maxTokens }) =>
+    graph.operations.map((operation) => ({ op: operation.op, shape: shapeOf(operation, maxTokens) })),
+  )
+
+  for (const kernel of kernels) {
+    it(`kernel ${kernel.name} is run by some row of test/ops/op-cases.ts`, () => {
+      assert.ok(shapes.some(({ op, shape }) => op === kernel.op && runs(kernel, shape)))
+    })
+  }
+
+  it('every tensor type is run', () => {
+    assert.deepEqual([...types].sort(), Object.keys(tensorTypes).sort())
+  })
+
+  it('every model family has a tiny checkpoint to compare with the reference implementation', () => {
+    const checkpoints = readdirSync('test/fixtures/tiny')
+    for (const name of families())
+      assert.ok(
+        checkpoints.some((file) => file.startsWith(`${name}-`) && file.endsWith('.gguf')),
+        `no test/fixtures/tiny/${name}-*.gguf; make one with test/fixtures/make-tiny-models.py`,
+      )
+  })
+})
+
+function runs(kernel: Kernel, shape: Shape): boolean {
+  return devices.some((device) => kernel.when(shape, device) && kernel.can(shape, device))
+}
+
+function shapeOf(operation: Operation, maxTokens: number): Shape {
+  const shape = { maxTokens, rows: 1, cols: 32, headDim: 0, activation: '' }
+  switch (operation.op) {
+    case 'attention':
+      return { ...shape, rows: operation.heads, headDim: operation.headDim }
+    case 'gated':
+      return { ...shape, activation: operation.activation }
+    case 'matmul':
+      return { ...shape, rows: operation.out.cols, cols: operation.x.cols }
+    case 'embed':
+    case 'rms-norm':
+    case 'rope':
+    case 'append':
+    case 'select-outputs':
+      return shape
+  }
+}
+
+function families(): string[] {
+  return architectures.flatMap(({ gguf }) => gguf)
+}
