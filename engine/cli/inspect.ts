@@ -1,7 +1,7 @@
 // `hearth inspect MODEL`: what is in the file, and what it will take to run it.
 import { findArchitecture } from '../arch/registry'
 import type { Checkpoint, MetadataValue } from '../format/checkpoint'
-import { stringOf } from '../format/metadata'
+import { numberOf, stringOf } from '../format/metadata'
 import { estimateMemory } from '../model/memory'
 import { EngineError } from '../protocol/errors'
 import { describeBytes } from '../provider/disk-error'
@@ -45,7 +45,10 @@ function factsOf(checkpoint: Checkpoint, contextLength: number): Facts {
   }
   try {
     findArchitecture(architecture)
-    return { ...facts, memory: { ...estimateMemory(checkpoint, contextLength), contextLength } }
+    // No sequence is ever longer than the model was trained for.
+    const trained = numberOf(checkpoint.metadata, `${architecture}.context_length`)
+    const longest = Math.min(contextLength, trained)
+    return { ...facts, memory: { ...estimateMemory(checkpoint, longest), contextLength: longest } }
   } catch (error) {
     // A file of an unknown family is still worth looking at: that is what this command is for.
     if (!(error instanceof EngineError)) throw error

@@ -12,9 +12,12 @@ interface OptionRow {
   schema: v.GenericSchema
 }
 
+// cac makes a list of an option that is given twice.
+const once = 'must be given once'
+
 const whole = (low: number, high: number) =>
   v.pipe(
-    v.string(),
+    v.string(once),
     v.regex(/^\d+$/, `must be a whole number from ${low} to ${high}`),
     v.transform(Number),
     v.minValue(low, `must be at least ${low}`),
@@ -22,14 +25,14 @@ const whole = (low: number, high: number) =>
   )
 const real = (low: number, high: number) =>
   v.pipe(
-    v.string(),
+    v.string(once),
     v.regex(/^\d*\.?\d+$/, `must be a number from ${low} to ${high}`),
     v.transform(Number),
     v.minValue(low, `must be at least ${low}`),
     v.maxValue(high, `must be at most ${high}`),
   )
-const flag = v.optional(v.boolean(), false)
-const text = v.pipe(v.string('must be given once'), v.nonEmpty('must not be empty'))
+const flag = v.optional(v.boolean(once), false)
+const text = v.pipe(v.string(once), v.nonEmpty('must not be empty'))
 const device = v.picklist(['auto', 'webgpu', 'cpu'], 'must be auto, webgpu or cpu')
 
 /** `--max-tokens` is the key `maxTokens`. */
@@ -47,7 +50,7 @@ export const optionRows = {
     schema: v.optional(whole(16, 131072), '4096'),
   },
   json: { flag: '--json', help: 'Print one JSON value on stdout', schema: flag },
-  prompt: { flag: '--prompt <TEXT>', help: 'The text to continue', schema: v.optional(v.string()) },
+  prompt: { flag: '--prompt <TEXT>', help: 'The text to continue', schema: v.optional(v.string(once)) },
   promptFile: {
     flag: '--prompt-file <F>',
     help: 'A file with the text to continue',
@@ -73,7 +76,7 @@ export const optionRows = {
     flag: '--tokens <LIST>',
     help: 'Token numbers, such as 1,2,3',
     schema: v.pipe(
-      v.string(),
+      v.string(once),
       v.regex(/^\d+(,\d+)*$/, 'must be token numbers with commas between them, such as 1,2,3'),
       v.transform((list) => list.split(',').map(Number)),
     ),

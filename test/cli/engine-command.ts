@@ -1,0 +1,58 @@
+// Runs the built engine as a user would: arguments in, exit code and both streams out.
+import { spawn } from 'node:child_process'
+import path from 'node:path'
+
+export interface Ended {
+  code: number | null
+  stdout: string
+  stderr: string
+}
+
+export interface CommandOptions {
+  env?: NodeJS.ProcessEnv
+  /** What stdin holds; empty by default. */
+  input?: string
+  /** Sends this signal when stdout or stderr has matched the pattern. */
+  interrupt?: { signal: NodeJS.Signals; when: RegExp }
+  /** Runs the command inside another one, such as a shell that sets limits. */
+  inside?: readonly string[]
+}
+
+/** Another build than the one `npm run build` makes, for work on the engine itself. */
+const engine = path.resolve(process.env['HEARTH_TEST_ENGINE'] ?? 'dist/engine.js')
+
+export function hearth(args: readonly string[], options: CommandOptions = {}): Promise<Ended> {
+  const [command = '', ...words] = [...(options.inside ?? []), process.execPath, engine, ...args]
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, words, { env: { ...quiet(), ...options.env }, stdio: 'pipe' })
+    const ended: Ended = { code: null, stdout: '', stderr: '' }
+    const read = (name: 'stdout' | 'stderr'): void => {
+      child[name].setEncoding('utf8').on('data', (text: string) => {
+        ended[name] += text
+        if (options.interrupt?.when.test(ended.stdout + ended.stderr)) child.kill(options.interrupt.signal)
+      })
+    }
+    read('stdout')
+    read('stderr')
+    child.on('error', reject)
+    child.on('close', (code) => resolve({ ...ended, code }))
+    // A command that does not read its input may be gone before it is written.
+    child.stdin.on('error', () => undefined)
+    child.stdin.end(options.input ?? '')
+  })
+}
+
+/** The last error a command told: "hearth: …" and the hint below it. */
+export function toldError({ stderr }: Ended): string {
+  const lines = stderr.trimEnd().split('\n')
+  const at = lines.findLastIndex((line) => line.startsWith('hearth: '))
+  return at < 0 ? '' : lines.slice(at).join('\n')
+}
+
+// Variables of whoever runs the tests must not decide them.
+function quiet(): NodeJS.ProcessEnv {
+  const env = { ...process.env }
+  for (const name of ['HEARTH_DEBUG', 'NO_COLOR', 'FORCE_COLOR', 'HF_ENDPOINT', 'HEARTH_CACHE'])
+    delete env[name]
+  return env
+}
