@@ -12,30 +12,28 @@ export interface CommandOptions {
   env?: NodeJS.ProcessEnv
   /** What stdin holds; empty by default. */
   input?: string
-  /** Sends this signal when stdout or stderr has matched the pattern. */
-  interrupt?: { signal: NodeJS.Signals; when: RegExp }
+  /** Called once with a way to send it signals. */
+  started?: (kill: (signal: NodeJS.Signals) => void) => void
   /** Runs the command inside another one, such as a shell that sets limits. */
   inside?: readonly string[]
 }
 
 /** Another build than the one `npm run build` makes, for work on the engine itself. */
-const engine = path.resolve(process.env['HEARTH_TEST_ENGINE'] ?? 'dist/engine.js')
+export const enginePath = path.resolve(process.env['HEARTH_TEST_ENGINE'] ?? 'dist/engine.js')
 
 export function hearth(args: readonly string[], options: CommandOptions = {}): Promise<Ended> {
-  const [command = '', ...words] = [...(options.inside ?? []), process.execPath, engine, ...args]
+  const [command = '', ...words] = [...(options.inside ?? []), process.execPath, enginePath, ...args]
   return new Promise((resolve, reject) => {
     const child = spawn(command, words, { env: { ...quiet(), ...options.env }, stdio: 'pipe' })
     const ended: Ended = { code: null, stdout: '', stderr: '' }
     const read = (name: 'stdout' | 'stderr'): void => {
-      child[name].setEncoding('utf8').on('data', (text: string) => {
-        ended[name] += text
-        if (options.interrupt?.when.test(ended.stdout + ended.stderr)) child.kill(options.interrupt.signal)
-      })
+      child[name].setEncoding('utf8').on('data', (text: string) => (ended[name] += text))
     }
     read('stdout')
     read('stderr')
     child.on('error', reject)
     child.on('close', (code) => resolve({ ...ended, code }))
+    options.started?.((signal) => child.kill(signal))
     // A command that does not read its input may be gone before it is written.
     child.stdin.on('error', () => undefined)
     child.stdin.end(options.input ?? '')

@@ -1,0 +1,312 @@
+// Every command on tiny models: what lands on stdout, what on stderr, and the exit code.
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import os from 'node:os'
+import path from 'node:path'
+import { commands } from '../../engine/cli/commands'
+import { exitCodes } from '../../engine/cli/exit-codes'
+import { relativeDifference, tinyModel } from '../arch/tiny-models'
+import { enginePath, hearth } from './engine-command'
+
+const tiny = tinyModel('llama-q8_0')
+const model = ['--model', tiny.gguf, '--backend', 'cpu']
+
+interface Generated {
+  text: string
+  tokens: number[]
+  finishReason: string
+  timings: Record<'loadMs' | 'prefillTokens' | 'prefillMs' | 'decodeTokens' | 'decodeMs', number>
+}
+
+describe('commands', function () {
+  this.timeout(60_000)
+  let folder: string
+  before(async () => (folder = await mkdtemp(path.join(os.tmpdir(), 'hearth-cli-'))))
+  after(() => rm(folder, { recursive: true, force: true }))
+
+  const file = async (name: string, text: string): Promise<string> => {
+    const at = path.join(folder, name)
+    await writeFile(at, text)
+    return at
+  }
+  const json = async <T>(...args: string[]): Promise<T> => {
+    const ended = await hearth([...args, '--json'])
+    assert.equal(ended.code, 0, ended.stderr)
+    return JSON.parse(ended.stdout) as T
+  }
+
+  it('help names every command, and every exit code', async () => {
+    const { code, stdout } = await hearth(['help'])
+    assert.equal(code, 0)
+    for (const { usage } of commands) assert.ok(stdout.includes(`  ${usage} `), usage)
+    for (const { code, meaning } of Object.values(exitCodes)) {
+      assert.match(stdout, new RegExp(`^ +${code} +${meaning.replace(/[()+]/g, '\\$&')}$`, 'm'))
+    }
+    assert.equal((await hearth([])).stdout, stdout)
+    assert.equal((await hearth(['--help'])).stdout, stdout)
+  })
+
+  for (const { usage } of commands) {
+    const [name = ''] = usage.split(' ')
+    it(`help ${name}`, async () => {
+      const { code, stdout } = await hearth(['help', name])
+      assert.equal(code, 0)
+      assert.match(stdout, new RegExp(`\\$ hearth ${name}`))
+    })
+  }
+
+  it('version', async () => {
+    assert.match((await hearth(['version'])).stdout, /^hearth\/\d+\.\d+\.\d+ /)
+    assert.match((await hearth(['--version'])).stdout, /^hearth\/\d+\.\d+\.\d+ /)
+  })
+
+  it('generate --json', async () => {
+    const prompt = await file('prompt.txt', 'the rain in')
+    const found = await json<Generated>('generate', ...model, '--prompt-file', prompt, '--max-tokens', '6')
+    assert.equal(found.tokens.length, 6)
+    assert.equal(found.finishReason, 'length')
+    assert.equal(found.timings.decodeTokens, 6)
+    assert.ok(found.timings.prefillTokens > 0 && found.timings.loadMs >= 0 && found.timings.prefillMs > 0)
+    const plain = await hearth(['generate', ...model, '--prompt-file', prompt, '--max-tokens', '6'])
+    assert.equal(plain.stdout.replace(/[\p{Cc}\ufffd]/gu, ''), found.text.replace(/[\p{Cc}\ufffd]/gu, ''))
+  })
+
+  it('generate takes a prompt that looks like a number as it is', async () => {
+    const typed = await json<Generated>('generate', ...model, '--prompt', '007', '--max-tokens', '1')
+    const read = await json<Generated>('generate', ...model, '--prompt=7', '--max-tokens', '1')
+    assert.ok(typed.timings.prefillTokens > read.timings.prefillTokens)
+  })
+
+  it('a seed gives the same text again, another seed another', async () => {
+    const hot = ['--prompt', 'the', '--max-tokens', '24', '--temperature', '2', '--seed']
+    const first = await json<Generated>('generate', ...model, ...hot, '1')
+    const again = await json<Generated>('generate', ...model, ...hot, '1')
+    const other = await json<Generated>('generate', ...model, ...hot, '2')
+    assert.deepEqual(again.tokens, first.tokens)
+    assert.notDeepEqual(other.tokens, first.tokens)
+  })
+
+  it('logits of the last token, and of all', async () => {
+    const tokens = ['--tokens', tiny.tokens.join(',')]
+    const last = await json<{ architecture: string; backend: string; logits: number[] }>(
+      'logits',
+      ...model,
+      ...tokens,
+    )
+    const all = await json<{ logits: number[][] }>('logits', ...model, ...tokens, '--all')
+    assert.deepEqual(
+      { ...last, logits: last.logits.length },
+      { architecture: 'llama', backend: 'cpu', logits: tiny.vocabulary },
+    )
+    assert.equal(all.logits.length, tiny.tokens.length)
+    assert.ok(relativeDifference(all.logits.flat(), tiny.logits) < 2e-2)
+    assert.ok(relativeDifference(last.logits, all.logits.at(-1) ?? []) < 1e-5)
+    const { stdout } = await hearth(['logits', ...model, ...tokens])
+    assert.equal(stdout.trimEnd().split('\n').length, 10)
+  })
+
+  it('tokenize gives the text back', async () => {
+    const text = 'the rain\tin Spain: 雨 <|im_start|>\r\n'
+    const at = await file('text.txt', text)
+    const found = await json<{ tokens: number[]; pieces: string[]; text: string }>(
+      'tokenize',
+      '--model',
+      tiny.gguf,
+      '--text-file',
+      at,
+    )
+    assert.equal(found.text, text)
+    assert.equal(found.pieces.length, found.tokens.length)
+  })
+
+  it('inspect', async () => {
+    const found = await json<{
+      architecture: string
+      metadata: Record<string, unknown>
+      tensors: { name: string; shape: number[] }[]
+      memory: { weights: number; state: number; contextLength: number }
+    }>('inspect', tiny.gguf)
+    assert.equal(found.architecture, 'llama')
+    assert.equal(found.metadata['general.architecture'], 'llama')
+    assert.ok(found.tensors.some(({ name, shape }) => name === 'token_embd.weight' && shape.length === 2))
+    const { 'llama.context_length': trained } = found.metadata
+    assert.equal(found.memory.contextLength, trained)
+    assert.ok(found.memory.weights > 0 && found.memory.state > 0)
+    assert.match(
+      (await hearth(['inspect', tiny.gguf])).stdout,
+      /^metadata\n {2}general\.architecture = "llama"$/m,
+    )
+  })
+
+  it('complete draws the ghost in place', async () => {
+    const at = await file('place.ts', 'one\ntwo\nlet three = \nfour\nfive\nsix\n')
+    const found = await json<{ text: string; start: number; end: number }>('complete', `${at}:3:13`, ...model)
+    assert.equal(found.start, 20)
+    const plain = await hearth(['complete', `${at}:3:13`, ...model])
+    assert.equal(plain.code, 0)
+    assert.match(plain.stdout, / {4}1 {2}one\n {4}2 {2}two\n {4}3 {2}let three = /)
+    assert.match(plain.stdout, / {4}4 {2}four\n {4}5 {2}five\n$/)
+    assert.ok(!plain.stdout.includes('\x1b'))
+    if (found.text !== '') assert.match(plain.stdout, /⟦[^]*⟧/)
+    const styled = await hearth(['complete', `${at}:3:13`, ...model], { env: { FORCE_COLOR: '1' } })
+    assert.ok(styled.stdout.includes('\x1b[2m'))
+    const bare = await hearth(['complete', `${at}:3:13`, ...model], {
+      env: { FORCE_COLOR: '1', NO_COLOR: '1' },
+    })
+    assert.equal(bare.stdout, plain.stdout)
+  })
+
+  it('explain streams to stdout', async () => {
+    const at = await file('explain.ts', 'let a = 1\nlet b = 2\n')
+    const found = await hearth(['explain', `${at}:1-1`, ...model, '--max-tokens', '8'])
+    assert.equal(found.code, 0, found.stderr)
+    assert.notEqual(found.stdout.trim(), '')
+    assert.match(found.stderr, /wrote \d+ in .* tokens\/s/)
+  })
+
+  it('chat answers lines of a pipe, and its commands', async () => {
+    const input = 'hello\n/stats\n/reset\n/sing\n\nagain\n/exit\nnever asked\n'
+    const ended = await hearth(['chat', ...model, '--max-tokens', '4', '--seed', '1'], { input })
+    assert.equal(ended.code, 0, ended.stderr)
+    assert.match(
+      ended.stderr,
+      /window of \d+ tokens, 2 messages, \d+ tokens in use\nlast answer: read \d+ tokens/,
+    )
+    assert.match(ended.stderr, /The conversation starts anew\./)
+    assert.match(ended.stderr, /There is no command \/sing; there are \/reset, \/stats and \/exit\./)
+    assert.doesNotMatch(ended.stdout, /stats|anew|sing/)
+  })
+
+  it('chat outlives a message that is too long, and ends with its input', async () => {
+    const ended = await hearth(['chat', ...model, '--max-tokens', '4'], {
+      input: `${'word '.repeat(2000)}\nhello`,
+    })
+    assert.match(ended.stderr, /The message is \d+ tokens; the model's window has room for \d+\./)
+    assert.equal(ended.code, 0)
+    assert.notEqual(ended.stdout.trim(), '')
+  })
+
+  it('bench of a file', async () => {
+    const found = await json<Record<string, number>>(
+      'bench',
+      ...model,
+      '--prompt',
+      '8',
+      '--gen',
+      '4',
+      '--repeat',
+      '2',
+    )
+    assert.deepEqual([found['prefillTokens'], found['decodeTokens'], found['repeat']], [8, 4, 2])
+    assert.ok(found['prefillTokensPerSecond']! > 0 && found['decodeTokensPerSecond']! > 0)
+  })
+
+  it('doctor', async () => {
+    const found = await json<{
+      runtime: { node: string }
+      webgpu: string
+      advice: string[]
+      cache: { folder: string }
+    }>('doctor')
+    assert.equal(found.runtime.node, process.versions.node)
+    assert.equal(found.advice.length === 0, found.webgpu === 'ok')
+    assert.match((await hearth(['doctor'])).stdout, /^Hearth [^]*\nWebGPU\n[^]*\nModels\n/)
+  })
+
+  it('doctor says what to install where no driver is', async () => {
+    const env = { VK_DRIVER_FILES: '/none.json', VK_ICD_FILENAMES: '/none.json' }
+    const { code, stdout } = await hearth(['doctor'], { env })
+    assert.equal(code, 0)
+    assert.match(stdout, /No WebGPU adapter was found/)
+    assert.match(stdout, /What to do\n[^]*Meanwhile everything works on the processor/)
+  })
+
+  it('probe prints one JSON line', async () => {
+    const { code, stdout } = await hearth(['probe'])
+    assert.equal(code, 0)
+    const found = JSON.parse(stdout) as { node: string; webgpu: string }
+    assert.equal(found.node, process.versions.node)
+    assert.equal(typeof found.webgpu, 'string')
+    const env = { VK_DRIVER_FILES: '/none.json', VK_ICD_FILENAMES: '/none.json' }
+    const without = JSON.parse((await hearth(['probe'], { env })).stdout) as { webgpu: string }
+    assert.match(without.webgpu, /No WebGPU adapter was found/)
+  })
+
+  describe('models', () => {
+    let cache: string
+    beforeEach(async () => {
+      cache = await mkdtemp(path.join(folder, 'cache-'))
+      await mkdir(path.join(cache, 'models'))
+    })
+
+    it('list, and remove', async () => {
+      const env = { HEARTH_CACHE: cache }
+      await writeFile(path.join(cache, 'models', 'smollm2-135m-instruct.gguf.part'), '12345')
+      const list = JSON.parse((await hearth(['models', '--json'], { env })).stdout) as {
+        folder: string
+        models: { id: string; installed: boolean }[]
+      }
+      assert.equal(list.folder, path.join(cache, 'models'))
+      assert.ok(list.models.some(({ id, installed }) => id === 'smollm2-135m-instruct' && !installed))
+      assert.match(
+        (await hearth(['models', 'list'], { env })).stdout,
+        /^○ smollm2-135m-instruct\n.*, the default\n/,
+      )
+      const removed = await hearth(['models', 'remove', 'smollm2-135m-instruct', '--json'], { env })
+      assert.deepEqual(JSON.parse(removed.stdout), { id: 'smollm2-135m-instruct', freed: 5 })
+      assert.deepEqual(await readdir(path.join(cache, 'models')), [])
+    })
+
+    it('Ctrl+C while downloading keeps the part and says nothing', async () => {
+      let arrived = (): void => undefined
+      const part = new Promise<void>((resolve) => (arrived = resolve))
+      const { server, url } = await stallingHub(1_000_000)
+      const at = path.join(cache, 'models', 'smollm2-135m-instruct.gguf.part')
+      const poll = setInterval(() => {
+        stat(at).then(
+          ({ size }) => (size === 1_000_000 ? arrived() : undefined),
+          () => undefined,
+        )
+      }, 50)
+      try {
+        const ended = await hearth(['models', 'get', 'smollm2-135m-instruct'], {
+          env: { HEARTH_CACHE: cache, HF_ENDPOINT: url, PATH: '' },
+          started: (kill) => void part.then(() => kill('SIGINT')),
+        })
+        assert.deepEqual(ended, { code: 130, stdout: '', stderr: '' })
+        assert.deepEqual(await readdir(path.dirname(at)), ['smollm2-135m-instruct.gguf.part'])
+        assert.equal((await stat(at)).size, 1_000_000)
+      } finally {
+        clearInterval(poll)
+        server.closeAllConnections()
+        server.close()
+      }
+    })
+  })
+
+  it('a pipe that closes early is no error', async () => {
+    const { code, stderr } = await new Promise<{ code: number | null; stderr: string }>((resolve) => {
+      const tokens = Array.from({ length: 200 }, (_, i) => i).join(',')
+      const args = [enginePath, 'logits', ...model, '--tokens', tokens, '--all', '--json']
+      const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+      let told = ''
+      child.stderr.setEncoding('utf8').on('data', (text: string) => (told += text))
+      child.stdout.once('data', () => child.stdout.destroy())
+      child.on('close', (ended) => resolve({ code: ended, stderr: told }))
+    })
+    assert.equal(code, 0)
+    assert.doesNotMatch(stderr, /EPIPE|hearth:/)
+  })
+})
+
+async function stallingHub(bytes: number): Promise<{ server: Server; url: string }> {
+  const server = createServer((_request, response) => {
+    response.writeHead(200, { 'content-length': 98_362_432 })
+    response.write(Buffer.alloc(bytes))
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return { server, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }
+}
