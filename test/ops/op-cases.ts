@@ -42,7 +42,7 @@ export function matmulCases(type: TensorType, tokens: 'one' | 'many'): OpCase[] 
   return widths.flatMap((cols, i) =>
     [1, 37, 83].map((rows, j) => {
       const variant = (i + j) % 4
-      return matmulCase(type, rows, cols, tokens === 'one' ? [1] : [2, 7, 33], {
+      return matmulCase(type, rows, cols, tokens === 'one' ? [1, 1, 1, 1] : [2, 7, 33], {
         bias: variant % 2 === 1,
         add: variant >= 2,
       })
@@ -63,7 +63,6 @@ export function embedCase(type: TensorType, rows: number, cols: number): OpCase 
   const tokens = [0, rows - 1, Math.floor(rows / 2), 1, Math.floor(rows / 3), rows - 2, 3]
   return opCase(`embed ${type} ${rows}x${cols}`, 'embed', g, out, {
     weights: { table: { type, rows, cols } },
-    maxTokens: 33,
     steps: [
       { tokens, position: 0 },
       { tokens: [rows - 1], position: 7 },

@@ -32,22 +32,35 @@ export async function runCase(backend: Backend, row: OpCase): Promise<Float32Arr
   return results
 }
 
-/** What is wrong with `got`, or undefined. One wrong value in a long vector counts as much as many. */
-export function difference(expected: Float32Array, got: Float32Array, tolerance: number): string | undefined {
-  if (expected.length !== got.length) return `${got.length} values instead of ${expected.length}`
+/**
+ * What is wrong with `got`, or undefined. Errors are relative to the mean square over all steps, because one result may be
+ * a sum that cancels to nearly nothing. One wrong value in a long vector counts as much as many.
+ */
+export function difference(
+  expected: readonly Float32Array[],
+  got: readonly Float32Array[],
+  tolerance: number,
+): string | undefined {
   let error = 0
   let power = 0
+  let count = 0
   let worst = 0
-  let at = 0
-  for (const [i, value] of expected.entries()) {
-    const delta = Math.abs(value - (got[i] ?? NaN))
-    if (!Number.isFinite(delta)) return `${String(got[i])} at ${i} instead of ${value}`
-    error += delta * delta
-    power += value * value
-    if (delta > worst) [worst, at] = [delta, i]
+  let where = ''
+  for (const [step, values] of expected.entries()) {
+    const other = got[step] ?? new Float32Array()
+    if (other.length !== values.length) return `step ${step}: ${other.length} values, not ${values.length}`
+    for (const [i, value] of values.entries()) {
+      const delta = Math.abs(value - (other[i] ?? NaN))
+      const place = `step ${step}, value ${i}: ${String(other[i])} instead of ${value}`
+      if (!Number.isFinite(delta)) return place
+      error += delta * delta
+      power += value * value
+      count++
+      if (delta > worst) [worst, where] = [delta, place]
+    }
   }
   const mean = error / power
-  const relative = worst / Math.sqrt(power / expected.length)
+  const relative = worst / Math.sqrt(power / count)
   if (mean <= tolerance && relative <= 30 * Math.sqrt(tolerance)) return undefined
-  return `mean square error ${mean.toExponential(1)}, worst ${relative.toExponential(1)} at ${at}`
+  return `mean square error ${mean.toExponential(1)}, worst ${relative.toExponential(1)} at ${where}`
 }

@@ -1,16 +1,14 @@
-// f32: eight words of quants per chunk, no scales.
+// f32: the quants plane is the values, four per word; no scales.
 // A chunk is 32 consecutive values of a row; weights4 gives values 4i to 4i + 3 of it.
-@group(0) @binding(2) var<storage, read> quants: array<vec4u>;
+@group(0) @binding(2) var<storage, read> quants: array<vec4f>;
 @group(0) @binding(3) var<storage, read> scales: array<u32>;
 
-struct Chunk { v: array<vec4u, 8> }
+struct Chunk { at: u32 }
 
 fn load_chunk(chunk: u32) -> Chunk {
-  let at = chunk * 8u;
-  return Chunk(array(quants[at], quants[at + 1u], quants[at + 2u], quants[at + 3u],
-    quants[at + 4u], quants[at + 5u], quants[at + 6u], quants[at + 7u]));
+  return Chunk(chunk * 8u);
 }
 
 fn weights4(c: Chunk, i: u32) -> vec4f {
-  return bitcast<vec4f>(c.v[i]);
+  return quants[c.at + i];
 }

@@ -2,9 +2,13 @@
 // software adapter takes a core from the very work that is waited for.
 import { sleep } from '../../base/signal'
 
-/** Learns from each step how long a token of an executable takes. Times in milliseconds. */
+/** Longest sleep in milliseconds. A wrong estimate must not hurt for long, and polling for the rest costs little. */
+const longest = 500
+
+/** Learns how long the steps of one executable take. Times in milliseconds. */
 export class StepWait {
-  #perToken = 0
+  /** By tokens submitted since the wait before: time does not grow in proportion. Undefined after the first, cold wait. */
+  readonly #expected = new Map<number, number | undefined>()
   #tokens = 0
   #since = 0
 
@@ -14,24 +18,27 @@ export class StepWait {
     this.#tokens += tokens
   }
 
-  /** Awaits `ready`, asleep at first when the steps since the last wait are known to take more than 2 ms. */
+  /** Awaits `start`, asleep at first when the steps since the last wait are known to take more than 2 ms. */
   async until<T>(start: () => Promise<T>): Promise<T> {
     const tokens = this.#tokens
     const since = this.#since
     this.#tokens = 0
-    const left = this.#perToken * tokens - (performance.now() - since)
+    const left = Math.min(longest, (this.#expected.get(tokens) ?? 0) - (performance.now() - since))
     if (left > 2) await sleep(Math.floor(left - 1))
     const awake = performance.now()
     const result = await start()
     const end = performance.now()
-    if (tokens > 0) this.#learn((end - since) / tokens, end - awake < 0.2)
+    if (tokens > 0) this.#learn(tokens, end - since, end - awake < 0.2)
     return result
   }
 
-  // Aims below the true time: waking early costs a little polling, waking late costs the user.
-  #learn(perToken: number, overslept: boolean): void {
-    if (this.#perToken === 0) this.#perToken = perToken * 0.7
-    else if (overslept) this.#perToken *= 0.85
-    else this.#perToken = Math.min(perToken * 0.95, this.#perToken * 1.05)
+  // Aims below the true time: waking early costs a little polling, waking late costs the user. The first wait teaches
+  // nothing, it has the driver's compiler in it.
+  #learn(tokens: number, took: number, overslept: boolean): void {
+    const before = this.#expected.get(tokens)
+    if (!this.#expected.has(tokens)) this.#expected.set(tokens, undefined)
+    else if (before === undefined) this.#expected.set(tokens, took * 0.7)
+    else if (overslept) this.#expected.set(tokens, before * 0.85)
+    else this.#expected.set(tokens, Math.min(took * 0.95, before * 1.05))
   }
 }

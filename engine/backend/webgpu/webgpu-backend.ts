@@ -146,7 +146,11 @@ export class WebGpuBackend implements Backend {
     const bytes = plan.slotSizes.reduce((sum, size) => sum + padded(size * 4), 0)
     const largest = Math.max(...plan.slotSizes) * 4
     if (largest > this.device.maxBindingBytes) {
-      throw outOfMemory('activations', largest, 'they do not fit one binding')
+      throw new EngineError(
+        'out-of-memory',
+        `A step of ${plan.maxTokens} tokens needs ${largest} bytes at once, this GPU can bind ${this.device.maxBindingBytes}.`,
+        { hint: 'Set hearth.device to "cpu".' },
+      )
     }
     const executable = await checkMemory(
       device,

@@ -1,0 +1,76 @@
+// Every kernel with every type passes the shader compiler and fits its bindings, on a machine without any driver.
+import assert from 'node:assert/strict'
+import { openNullDevice, type OpenDevice } from '../../engine/backend/webgpu/dawn'
+import { interfaces, kernels, type DeviceTraits, type Shape } from '../../engine/backend/webgpu/kernels/table'
+import { Pipelines } from '../../engine/backend/webgpu/pipelines'
+import { EngineError } from '../../engine/protocol/errors'
+import { types } from './op-cases'
+
+describe('all kernel variants', () => {
+  let open: OpenDevice
+  let pipelines: Pipelines
+  before(async () => {
+    open = await openNullDevice()
+    pipelines = new Pipelines(open.device)
+  })
+  after(() => open.release())
+
+  for (const kernel of kernels) {
+    for (const type of interfaces[kernel.op].quant ? types : types.slice(0, 1)) {
+      it(`${kernel.name} ${type} compiles`, async () => {
+        const { pipeline } = await pipelines.get(kernel, type)
+        assert.equal(pipeline.label.length > 0, true)
+      })
+    }
+  }
+
+  it('names kernel and line when a shader does not compile', async () => {
+    const wrong = '@compute @workgroup_size(1)\nfn main() {\n  let a: f32 = 1u;\n}\n'
+    await assert.rejects(pipelines.compile('wrong', 'append', wrong), (error: unknown) => {
+      assert.ok(error instanceof EngineError)
+      assert.equal(error.code, 'internal')
+      assert.match(error.message, /kernel "wrong" line 3: .*let a: f32 = 1u;/)
+      return true
+    })
+  })
+
+  it('names the kernel when its bindings do not fit', async () => {
+    const wrong =
+      '@group(0) @binding(2) var<storage, read_write> x: array<f32>;\n' +
+      '@compute @workgroup_size(1) fn main() { x[0] = 1.0; }\n'
+    await assert.rejects(pipelines.compile('misfit', 'append', wrong), /kernel "misfit"/)
+  })
+})
+
+describe('the kernel table', () => {
+  const widths = [undefined, [4, 4], [8, 8], [4, 8], [8, 32], [16, 16], [32, 32], [32, 64], [64, 64]] as const
+  const devices: DeviceTraits[] = widths.flatMap((width) => {
+    const subgroups = width && { min: width[0], max: width[1] }
+    return [true, false].map((subgroupId) => ({ subgroups, subgroupId }))
+  })
+  const shapes: Shape[] = [1, 2, 256].flatMap((maxTokens) =>
+    [3, 32, 50, 576].flatMap((cols) =>
+      [16, 18, 80, 256].flatMap((headDim) =>
+        ['silu', 'gelu-tanh'].map((activation) => ({ maxTokens, rows: 83, cols, headDim, activation })),
+      ),
+    ),
+  )
+
+  for (const op of Object.keys(interfaces)) {
+    it(`has exactly one kernel for ${op} on every shape and device`, () => {
+      for (const device of devices) {
+        for (const shape of shapes) {
+          const found = kernels.filter(
+            (row) => row.op === op && row.can(shape, device) && row.when(shape, device),
+          )
+          const where = `${JSON.stringify(shape)} on ${JSON.stringify(device)}`
+          assert.equal(found.length, 1, `${found.map((row) => row.name).join(', ') || 'none'} for ${where}`)
+        }
+      }
+    })
+  }
+
+  it('has no two rows of one name', () => {
+    assert.equal(new Set(kernels.map((row) => row.name)).size, kernels.length)
+  })
+})

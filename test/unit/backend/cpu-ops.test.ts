@@ -1,0 +1,188 @@
+// The cpu backend's operations against formulas written out here in float64, one value at a time: no engine code does the math.
+import assert from 'node:assert/strict'
+import {
+  append,
+  attention,
+  embed,
+  gated,
+  matmul,
+  rmsNorm,
+  rope,
+  selectOutputs,
+  type Work,
+} from '../../../engine/backend/cpu/ops'
+import { decodeF32 } from '../../../engine/backend/quants/decode'
+
+describe('cpu operations', () => {
+  it('embed copies rows', () => {
+    const table = numbers(5 * 3, 1)
+    const out = new Float32Array(2 * 3)
+    finish(embed(matrix(table, 5, 3), [4, 1], out))
+    same(out, (i) => table[[4, 1][Math.floor(i / 3)]! * 3 + (i % 3)]!)
+  })
+
+  for (const width of [12, 4]) {
+    it(`rms-norm over groups of ${width}`, () => {
+      const x = numbers(2 * 12, 2)
+      const weight = numbers(width, 3)
+      const out = new Float32Array(24)
+      finish(rmsNorm(x, 24, weight, 1e-3, out))
+      same(out, (i) => {
+        const start = i - (i % width)
+        let squares = 0
+        for (let j = 0; j < width; j++) squares += x[start + j]! ** 2
+        return (x[i]! / Math.sqrt(squares / width + 1e-3)) * weight[i % width]!
+      })
+    })
+  }
+
+  for (const [name, extra] of Object.entries({
+    plain: [false, false],
+    bias: [true, false],
+    both: [true, true],
+  })) {
+    it(`matmul, ${name}`, () => {
+      const [rows, cols, tokens] = [37, 7, 3]
+      const w = numbers(rows * cols, 4)
+      const x = numbers(tokens * cols, 5)
+      const bias = extra[0] ? numbers(rows, 6) : undefined
+      const add = extra[1] ? numbers(tokens * rows, 7) : undefined
+      const out = new Float32Array(tokens * rows)
+      finish(matmul(matrix(w, rows, cols), x, tokens, bias, add, out))
+      same(out, (i) => {
+        const [t, row] = [Math.floor(i / rows), i % rows]
+        let sum = (bias?.[row] ?? 0) + (add?.[i] ?? 0)
+        for (let j = 0; j < cols; j++) sum += w[row * cols + j]! * x[t * cols + j]!
+        return sum
+      })
+    })
+  }
+
+  for (const pairs of ['half', 'interleaved'] as const) {
+    it(`rope, ${pairs}, passes the columns after the rotary ones`, () => {
+      const [heads, headDim, rotaryDims, tokens, position] = [2, 10, 6, 2, 3]
+      const x = numbers(tokens * heads * headDim, 8)
+      const angle = (p: number, pair: number): number => p * 100 ** (-pair / 3)
+      const table = new Float32Array(8 * rotaryDims)
+      for (let p = 0; p < 8; p++) {
+        for (let pair = 0; pair < 3; pair++) {
+          table[p * 6 + 2 * pair] = Math.cos(angle(p, pair))
+          table[p * 6 + 2 * pair + 1] = Math.sin(angle(p, pair))
+        }
+      }
+      const out = new Float32Array(x.length)
+      finish(rope(x, tokens, heads * headDim, position, table, { headDim, rotaryDims, pairs }, out))
+      same(out, (i) => {
+        const j = i % headDim
+        if (j >= rotaryDims) return x[i]!
+        const head = i - j
+        const pair = pairs === 'half' ? j % 3 : Math.floor(j / 2)
+        const isFirst = pairs === 'half' ? j < 3 : j % 2 === 0
+        const first = x[head + (pairs === 'half' ? pair : 2 * pair)]!
+        const second = x[head + (pairs === 'half' ? pair + 3 : 2 * pair + 1)]!
+        const a = angle(position + Math.floor(i / (heads * headDim)), pair)
+        return isFirst
+          ? first * Math.cos(a) - second * Math.sin(a)
+          : first * Math.sin(a) + second * Math.cos(a)
+      })
+    })
+  }
+
+  it('append writes at the position and nowhere else', () => {
+    const x = numbers(2 * 3, 9)
+    const cache = numbers(5 * 3, 10)
+    const before = cache.slice()
+    finish(append(x, 2, 3, 2, cache))
+    same(cache, (i) => (i >= 6 && i < 12 ? x[i - 6]! : before[i]!))
+  })
+
+  for (const [heads, kvHeads] of [
+    [2, 2],
+    [6, 2],
+    [7, 1],
+  ] as const) {
+    it(`attention of ${heads} heads on ${kvHeads} sees no later token`, () => {
+      const [headDim, tokens, position] = [6, 3, 4]
+      const q = numbers(tokens * heads * headDim, 11)
+      const k = numbers(9 * kvHeads * headDim, 12)
+      const v = numbers(9 * kvHeads * headDim, 13)
+      const out = new Float32Array(q.length)
+      finish(attention(q, k, v, tokens, position, { heads, kvHeads, headDim, scale: 0.7 }, out))
+      same(out, (i) => {
+        const t = Math.floor(i / (heads * headDim))
+        const head = Math.floor(i / headDim) % heads
+        const kv = Math.floor(head / (heads / kvHeads))
+        let above = 0
+        let below = 0
+        for (let p = 0; p <= position + t; p++) {
+          let score = 0
+          for (let d = 0; d < headDim; d++) {
+            score += q[(t * heads + head) * headDim + d]! * k[(p * kvHeads + kv) * headDim + d]!
+          }
+          const e = Math.exp(score * 0.7)
+          above += e * v[(p * kvHeads + kv) * headDim + (i % headDim)]!
+          below += e
+        }
+        return above / below
+      })
+    })
+  }
+
+  it('attention survives scores that exp cannot hold', () => {
+    const q = Float32Array.of(100, 100)
+    const k = Float32Array.of(100, 100, -100, -100)
+    const out = new Float32Array(2)
+    finish(attention(q, k, k, 1, 1, { heads: 1, kvHeads: 1, headDim: 2, scale: 1 }, out))
+    assert.deepEqual([...out], [100, 100])
+  })
+
+  it('gated silu', () => {
+    const [gate, up, out] = [numbers(9, 14), numbers(9, 15), new Float32Array(9)]
+    finish(gated('silu', gate, up, 9, out))
+    same(out, (i) => (gate[i]! / (1 + Math.E ** -gate[i]!)) * up[i]!)
+  })
+
+  it('gated gelu-tanh', () => {
+    const [gate, up, out] = [numbers(9, 16), numbers(9, 17), new Float32Array(9)]
+    finish(gated('gelu-tanh', gate, up, 9, out))
+    same(out, (i) => {
+      const x = gate[i]!
+      // tanh(u) = 1 - 2 / (e^2u + 1)
+      const u = 0.7978845608028654 * (x + 0.044715 * x ** 3)
+      return 0.5 * x * (2 - 2 / (Math.E ** (2 * u) + 1)) * up[i]!
+    })
+  })
+
+  it('select-outputs takes the last row, or all', () => {
+    const x = numbers(3 * 4, 18)
+    const last = new Float32Array(4)
+    finish(selectOutputs(x, 3, 4, 2, last))
+    same(last, (i) => x[8 + i]!)
+    const all = new Float32Array(12)
+    finish(selectOutputs(x, 3, 4, 0, all))
+    same(all, (i) => x[i]!)
+  })
+})
+
+function finish(work: Work): void {
+  while (!work.next().done);
+}
+
+function same(got: Float32Array, expected: (i: number) => number): void {
+  for (const [i, value] of got.entries()) {
+    const wanted = expected(i)
+    assert.ok(
+      Math.abs(value - wanted) <= 1e-6 * (1 + Math.abs(wanted)),
+      `value ${i} is ${value}, not ${wanted}`,
+    )
+  }
+}
+
+// Not random: a sine of the index is as irregular as the tests need.
+function numbers(count: number, seed: number): Float32Array {
+  return Float32Array.from({ length: count }, (_, i) => 2 * Math.sin(seed * 12.9898 + i * 78.233))
+}
+
+function matrix(values: Float32Array, rows: number, cols: number): Parameters<typeof embed>[0] {
+  return { bytes: new Uint8Array(values.buffer), stride: cols * 4, rows, cols, decode: decodeF32 }
+}
