@@ -52,7 +52,14 @@ const suites = [
   { name: 'ops-swiftshader', takes: inFolder('ops'), needs: ['swiftshader'], env: swiftshader, minutes: 10 },
   { name: 'extension', takes: inFolder('extension'), needs: [], minutes: 5 },
   { name: 'lsp', takes: inFolder('lsp'), needs: [], minutes: 5 },
-  { name: 'cli', takes: inFolder('cli'), needs: [], minutes: 5 },
+  {
+    name: 'cli',
+    takes: (file) => inFolder('cli')(file) && !file.startsWith('cli/disk-') && !file.startsWith('cli/pip-'),
+    needs: [],
+    minutes: 5,
+  },
+  { name: 'cli-disk', takes: (file) => file.startsWith('cli/disk-'), needs: ['mount'], minutes: 2 },
+  { name: 'cli-pip', takes: (file) => file.startsWith('cli/pip-'), needs: ['pip'], minutes: 3 },
   { name: 'webview', takes: inFolder('webview'), needs: ['chromium', 'tools'], minutes: 5 },
   {
     name: 'real-model',
@@ -117,6 +124,14 @@ const needs = {
     get: 'test/vscode/install.sh, or run .ci/run',
   },
   vsix: { missing: vsixMissing, get: 'npm run package' },
+  mount: {
+    missing: () => (canMount() ? undefined : 'no file system of its own can be mounted for a process'),
+    get: 'run as root, or allow unprivileged user namespaces (Linux)',
+  },
+  pip: {
+    missing: () => (runs('python3', ['-m', 'pip', '--version']) ? undefined : 'no python3 with pip'),
+    get: "install Python's pip (Debian: python3-pip)",
+  },
   model: { missing: modelMissing, get: `node dist/engine.js models get ${defaultModel}` },
 }
 
@@ -281,6 +296,11 @@ function folderMissing(folder) {
 
 function runs(command, args) {
   return spawnSync(command, args, { stdio: 'ignore', timeout: 30_000 }).status === 0
+}
+
+function canMount() {
+  const asRoot = process.getuid?.() === 0 ? [] : ['--map-root-user']
+  return runs('unshare', [...asRoot, '--mount', 'mount', '-t', 'tmpfs', 'tmpfs', work])
 }
 
 function findLavapipe() {

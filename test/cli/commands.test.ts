@@ -8,11 +8,14 @@ import os from 'node:os'
 import path from 'node:path'
 import { commands } from '../../engine/cli/commands'
 import { exitCodes } from '../../engine/cli/exit-codes'
-import { relativeDifference, tinyModel } from '../arch/tiny-models'
+import { relativeDifference, tinyModels } from '../arch/tiny-models'
 import { enginePath, hearth } from './engine-command'
 
-const tiny = tinyModel('llama-q8_0')
-const model = ['--model', tiny.gguf, '--backend', 'cpu']
+const tinyName = 'llama-q8_0'
+const tinyFile = `test/fixtures/tiny/${tinyName}.gguf`
+const tiny = tinyModels().find(({ name }) => name === tinyName)
+if (!tiny) throw new Error(`test/fixtures/tiny has no ${tinyName}`)
+const model = ['--model', tinyFile, '--backend', 'cpu']
 
 interface Generated {
   text: string
@@ -114,7 +117,7 @@ describe('commands', function () {
     const found = await json<{ tokens: number[]; pieces: string[]; text: string }>(
       'tokenize',
       '--model',
-      tiny.gguf,
+      tinyFile,
       '--text-file',
       at,
     )
@@ -128,7 +131,7 @@ describe('commands', function () {
       metadata: Record<string, unknown>
       tensors: { name: string; shape: number[] }[]
       memory: { weights: number; state: number; contextLength: number }
-    }>('inspect', tiny.gguf)
+    }>('inspect', tinyFile)
     assert.equal(found.architecture, 'llama')
     assert.equal(found.metadata['general.architecture'], 'llama')
     assert.ok(found.tensors.some(({ name, shape }) => name === 'token_embd.weight' && shape.length === 2))
@@ -136,7 +139,7 @@ describe('commands', function () {
     assert.equal(found.memory.contextLength, trained)
     assert.ok(found.memory.weights > 0 && found.memory.state > 0)
     assert.match(
-      (await hearth(['inspect', tiny.gguf])).stdout,
+      (await hearth(['inspect', tinyFile])).stdout,
       /^metadata\n {2}general\.architecture = "llama"$/m,
     )
   })
