@@ -28,7 +28,7 @@ export interface ExplainTarget {
 const smallFileLines = 60
 
 /**
- * The selection as it is; else the innermost symbol around the cursor; else the whole file while it is small;
+ * The selection without the blank lines around it; else the innermost symbol around the cursor; else the whole file while it is small;
  * else the paragraph (lines up to the next blank one). Undefined when there is nothing but blank lines.
  */
 export function explainTarget(
@@ -36,7 +36,8 @@ export function explainTarget(
   selection: Range,
   symbols: readonly SymbolNode[],
 ): ExplainTarget | undefined {
-  if (!isEmpty(selection)) return { name: undefined, range: selection }
+  const selected = withoutBlankEnds(lines, selection)
+  if (selected !== undefined) return { name: undefined, range: selected }
   const symbol = innermost(symbols, selection.start)
   if (symbol !== undefined) return { name: symbol.name, range: symbol.range }
   if (lines.every((line) => line.trim() === '')) return undefined
@@ -57,6 +58,25 @@ export function explainTitle(target: ExplainTarget, path: string, languageId: st
   const longest = Math.max(2, ...[...code.matchAll(/`+/g)].map(([run]) => run.length))
   const fence = '`'.repeat(longest + 1)
   return `Explain ${what}\n\n${fence}${languageId}\n${code.replace(/\n$/, '')}\n${fence}`
+}
+
+// Selecting whole lines ends at the start of the next one, and often begins on a blank one. Undefined when nothing is left.
+function withoutBlankEnds(lines: readonly string[], { start, end }: Range): Range | undefined {
+  let first = start
+  let last = end
+  while (isBefore(first, last) && textAfter(lines, first) === '') first = { line: first.line + 1, character: 0 }
+  while (isBefore(first, last) && textBefore(lines, last) === '') {
+    last = { line: last.line - 1, character: lines[last.line - 1]?.length ?? 0 }
+  }
+  return isBefore(first, last) ? { start: first, end: last } : undefined
+}
+
+function textAfter(lines: readonly string[], { line, character }: Position): string {
+  return (lines[line] ?? '').slice(character).trim()
+}
+
+function textBefore(lines: readonly string[], { line, character }: Position): string {
+  return (lines[line] ?? '').slice(0, character).trim()
 }
 
 function innermost(symbols: readonly SymbolNode[], position: Position): SymbolNode | undefined {
@@ -87,8 +107,4 @@ function contains({ start, end }: Range, position: Position): boolean {
 
 function isBefore(a: Position, b: Position): boolean {
   return a.line < b.line || (a.line === b.line && a.character < b.character)
-}
-
-function isEmpty({ start, end }: Range): boolean {
-  return !isBefore(start, end)
 }

@@ -86,6 +86,8 @@ describe('what is explained', () => {
     expected: string,
   ][] = [
     ['a selection as it is', code, symbols, 4, 8, '4-8'],
+    ['a selection without the blank lines around it', code, symbols, 6, 9, '7-8'],
+    ['a selection of nothing but blank lines: what is there', ['', '', 'x = 1'], [], 1, 2, '1-3'],
     ['the innermost symbol', code, symbols, 5, 5, 'grow 4-5'],
     ['between methods: the class', code, symbols, 6, 6, 'Tree 3-8'],
     ['no symbols, small file: all of it', code, [], 5, 5, '1-11'],
