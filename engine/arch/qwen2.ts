@@ -1,14 +1,18 @@
 // Qwen 1.5, 2, 2.5 and 2.5-Coder.
 import { ggufTensors } from './gguf-tensors'
+import { huggingfaceTensors } from './huggingface-tensors'
 import { transformer } from './spec'
 
 /** Llama with a bias on q, k and v, and rotary pairs half a head apart. Full attention: the graph ignores a configured window, as all published sizes do. */
 export const qwen2 = transformer({
   gguf: ['qwen2'],
   norm: { kind: 'rms' },
-  position: { kind: 'rope', pairs: 'half' },
+  position: { kind: 'rope' },
   attention: { qkvBias: 'required', outputBias: 'absent' },
   mlp: { activation: 'silu', bias: 'absent' },
   head: { tied: 'when-absent' },
-  tensors: ggufTensors,
+  layouts: {
+    gguf: { tensors: ggufTensors, pairs: 'half' },
+    huggingface: { tensors: huggingfaceTensors, pairs: 'half' },
+  },
 })

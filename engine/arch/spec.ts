@@ -1,5 +1,7 @@
 // The vocabulary in which model families are declared. A family is one file of data; only `model/transformer.ts` turns it into a graph.
+import type { CheckpointLayout } from '../format/checkpoint'
 import type { Activation } from '../graph/graph'
+import { EngineError } from '../protocol/errors'
 
 /** Whether a family's files carry a tensor: always, never, or as the checkpoint has it. */
 export type Presence = 'required' | 'optional' | 'absent'
@@ -10,11 +12,7 @@ export interface TransformerSpec {
   /** Values of `general.architecture` in GGUF files. They are also the prefix of the family's metadata keys. */
   readonly gguf: readonly string[]
   readonly norm: { readonly kind: 'rms' }
-  readonly position: {
-    readonly kind: 'rope'
-    /** Which columns of a head turn together, as stored in GGUF: its converter permutes q and k of some families. */
-    readonly pairs: 'interleaved' | 'half'
-  }
+  readonly position: { readonly kind: 'rope' }
   readonly attention: {
     readonly qkvBias: Presence
     readonly outputBias: Presence
@@ -25,7 +23,14 @@ export interface TransformerSpec {
   }
   /** `when-absent`: a file without an output matrix uses its token embedding for it. */
   readonly head: { readonly tied: 'when-absent' | 'never' }
+  /** How each kind of checkpoint stores the family; a kind that is left out cannot be loaded. */
+  readonly layouts: { readonly gguf: TensorLayout; readonly huggingface?: TensorLayout }
+}
+
+export interface TensorLayout {
   readonly tensors: TransformerTensors
+  /** Which columns of a head turn together: GGUF's converter permutes q and k of some families. */
+  readonly pairs: 'interleaved' | 'half'
 }
 
 export type ArchSpec = TransformerSpec
@@ -35,8 +40,8 @@ export interface TransformerTensors {
   readonly embedding: string
   readonly outputNorm: string
   readonly head: string
-  /** Divisors of the rotary frequencies [rotaryDims / 2], where a checkpoint carries them (Llama 3.1 and later). */
-  readonly ropeFactors: string
+  /** Divisors of the rotary frequencies [rotaryDims / 2], where a checkpoint may carry them (Llama 3.1 and later). */
+  readonly ropeFactors?: string
   readonly attentionNorm: string
   readonly q: string
   readonly k: string
@@ -48,6 +53,17 @@ export interface TransformerTensors {
   readonly down: string
   /** Leftovers of old converters that no forward pass reads. */
   readonly ignored: readonly string[]
+}
+
+/** Throws EngineError `unsupported-arch` for a layout in which the family cannot be loaded. */
+export function layoutOf(spec: ArchSpec, layout: CheckpointLayout): TensorLayout {
+  const found = spec.layouts[layout]
+  if (found !== undefined) return found
+  throw new EngineError(
+    'unsupported-arch',
+    `The architecture "${spec.gguf.join(', ')}" cannot be loaded from this kind of file; known: ${Object.keys(spec.layouts).join(', ')}.`,
+    { hint: 'Choose a GGUF file of this model.' },
+  )
 }
 
 export function transformer(spec: Omit<TransformerSpec, 'family'>): TransformerSpec {

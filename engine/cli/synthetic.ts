@@ -114,6 +114,7 @@ export function syntheticCheckpoint(spec: string, contextLength: number): Checkp
   const patterns = new Map<TensorType, Uint8Array>()
   return {
     path: `synthetic ${spec}`,
+    layout: 'gguf',
     metadata: describeMetadata(shape, name, contextLength),
     tensors,
     read: (tensor, offset, length) => {

@@ -12,8 +12,12 @@ export interface TensorInfo {
   bytes: number
 }
 
+/** Whose names the tensors have. In `gguf` files some families' q and k are permuted, too. */
+export type CheckpointLayout = 'gguf' | 'huggingface'
+
 export interface Checkpoint {
   readonly path: string
+  readonly layout: CheckpointLayout
   readonly metadata: ReadonlyMap<string, MetadataValue>
   readonly tensors: ReadonlyMap<string, TensorInfo>
   /** Bytes `offset` to `offset + length` of one tensor. Throws EngineError `bad-file` when the file is shorter. */

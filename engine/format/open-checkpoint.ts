@@ -3,26 +3,26 @@ import path from 'node:path'
 import { EngineError } from '../protocol/errors'
 import { kindOfPath, openFile, type ByteSource } from './byte-source'
 import type { Checkpoint } from './checkpoint'
+import { huggingfaceCheckpoint } from './huggingface'
 import { looksLikeGguf, readGguf } from './gguf'
+import { looksLikeSafetensors } from './safetensors'
 import { readTensor, type PlacedTensor } from './read-tensor'
 
 /**
- * Opens a model file and reads its header; the caller closes it. Throws EngineError `model-missing`, `bad-file`, `disk`, or
+ * Opens a GGUF file or a Hugging Face folder and reads what describes it; the caller closes it. Throws EngineError `model-missing`, `bad-file`, `disk`, or
  * `unsupported-arch` for a tensor type without a row in ggml-types.ts.
  */
 export async function openCheckpoint(file: string, signal?: AbortSignal): Promise<Checkpoint> {
   signal?.throwIfAborted()
-  if ((await kindOfPath(file)) === 'folder') {
-    throw new EngineError('bad-file', `${file} is a folder, and models are read from single GGUF files.`, {
-      hint: 'Give the path of a .gguf file, for example one inside this folder.',
-    })
-  }
+  if ((await kindOfPath(file)) === 'folder') return huggingfaceCheckpoint(file, signal)
   const source = await openFile(file)
   try {
     // Contents decide, not the name: other programs store GGUF files under their checksums. The name only words the refusal.
     if (path.extname(file).toLowerCase() !== '.gguf' && !(await looksLikeGguf(source))) {
       throw new EngineError('bad-file', `${file} is not a GGUF file.`, {
-        hint: 'Give the path of a .gguf file, or download a model: hearth models get <model>.',
+        hint: (await looksLikeSafetensors(source))
+          ? 'These are weights alone. Give the path of their folder, with config.json and tokenizer.json in it.'
+          : 'Give the path of a .gguf file, or download a model: hearth models get <model>.',
       })
     }
     return await ggufCheckpoint(source, signal)
@@ -39,6 +39,7 @@ export async function ggufCheckpoint(source: ByteSource, signal?: AbortSignal): 
   for (const [name, tensor] of gguf.tensors) tensors.set(name, { ...tensor, source })
   return {
     path: source.name,
+    layout: 'gguf',
     metadata: gguf.metadata,
     tensors,
     read: (name, offset, length) => readTensor(source.name, tensors, name, offset, length),

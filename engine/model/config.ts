@@ -1,8 +1,9 @@
 // A model's numbers, read from its metadata once and checked, so that the graph builder can trust them.
-import type { ArchSpec } from '../arch/spec'
+import { layoutOf, type ArchSpec } from '../arch/spec'
 import type { Checkpoint } from '../format/checkpoint'
 import { numberOf, optionalNumberOf, optionalStringOf } from '../format/metadata'
 import { EngineError } from '../protocol/errors'
+import { readRopeScaling, type RopeScaling } from './rope-scaling'
 
 export interface ModelConfig {
   readonly architecture: string
@@ -24,13 +25,11 @@ export interface ModelConfig {
   readonly trainedContext: number
 }
 
-export interface RopeConfig {
+export interface RopeConfig extends RopeScaling {
   /** Base of the rotary frequencies. */
   readonly base: number
   /** Columns of a head that turn; the rest pass through. */
   readonly dims: number
-  /** Positions are divided by this (linear scaling); 1 is off. */
-  readonly positionScale: number
 }
 
 /** Throws `bad-file` when a number is missing or impossible, `unsupported-arch` for scaling we do not know. */
@@ -40,8 +39,9 @@ export function readConfig(spec: ArchSpec, checkpoint: Checkpoint): ModelConfig 
   const key = (name: string): string => `${architecture}.${name}`
   const count = (name: string): number => positive(numberOf(metadata, key(name)), key(name))
 
-  const embedding = checkpoint.tensors.get(`${spec.tensors.embedding}.weight`)
-  if (!embedding) throw missingTensor(`${spec.tensors.embedding}.weight`)
+  const embeddingName = `${layoutOf(spec, checkpoint.layout).tensors.embedding}.weight`
+  const embedding = checkpoint.tensors.get(embeddingName)
+  if (!embedding) throw missingTensor(embeddingName)
   const hidden = count('embedding_length')
   const heads = count('attention.head_count')
   const kvHeads = optionalNumberOf(metadata, key('attention.head_count_kv')) ?? heads
@@ -55,6 +55,13 @@ export function readConfig(spec: ArchSpec, checkpoint: Checkpoint): ModelConfig 
       },
     )
   }
+  const base = optionalNumberOf(metadata, key('rope.freq_base')) ?? 10000
+  const dims = optionalNumberOf(metadata, key('rope.dimension_count')) ?? headDim
+  if (dims <= 0 || dims > headDim || dims % 2 !== 0) {
+    throw new EngineError('bad-file', `${dims} rotary columns do not fit heads of ${headDim}.`, {
+      hint: 'The file is damaged. Download it again.',
+    })
+  }
   return {
     architecture,
     name: optionalStringOf(metadata, 'general.name') ?? architecture,
@@ -66,11 +73,7 @@ export function readConfig(spec: ArchSpec, checkpoint: Checkpoint): ModelConfig 
     ffn: count('feed_forward_length'),
     vocabulary: embedding.shape[0] ?? 0,
     normEps: numberOf(metadata, key('attention.layer_norm_rms_epsilon')),
-    rope: {
-      base: optionalNumberOf(metadata, key('rope.freq_base')) ?? 10000,
-      dims: optionalNumberOf(metadata, key('rope.dimension_count')) ?? headDim,
-      positionScale: positionScale(checkpoint, key),
-    },
+    rope: { base, dims, ...readRopeScaling(metadata, architecture, base, dims) },
     trainedContext: count('context_length'),
   }
 }
@@ -80,25 +83,6 @@ export function missingTensor(name: string): EngineError {
   return new EngineError('bad-file', `The model file lacks the tensor "${name}".`, {
     hint: 'The file is damaged or incomplete. Download it again.',
   })
-}
-
-// Old files name the factor `rope.scale_linear`; Llama 3's scaling comes as a tensor of divisors and has type "none" here.
-function positionScale(checkpoint: Checkpoint, key: (name: string) => string): number {
-  const metadata = checkpoint.metadata
-  const type = optionalStringOf(metadata, key('rope.scaling.type')) ?? 'linear'
-  const factor =
-    optionalNumberOf(metadata, key('rope.scaling.factor')) ??
-    optionalNumberOf(metadata, key('rope.scale_linear')) ??
-    1
-  if (type === 'none') return 1
-  if (type === 'linear') return factor
-  throw new EngineError(
-    'unsupported-arch',
-    `The model scales its positions by "${type}", which is not supported; known: none, linear.`,
-    {
-      hint: 'Choose a file of this model without that scaling.',
-    },
-  )
 }
 
 function positive(value: number, name: string): number {

@@ -1,5 +1,6 @@
 // A loaded model: weights on a device and plans compiled for it.
 import { findArchitecture } from '../arch/registry'
+import { layoutOf } from '../arch/spec'
 import type { Backend, Executable, Tensor } from '../backend/backend'
 import type { Log } from '../base/log'
 import type { Progress } from '../base/progress'
@@ -10,6 +11,7 @@ import { makePlan } from '../graph/plan'
 import { EngineError } from '../protocol/errors'
 import { tokenizerFromMetadata } from '../tokenizer/from-gguf'
 import type { Tokenizer } from '../tokenizer/tokenizer'
+import { checkShapes } from './check-shapes'
 import { readConfig, type ModelConfig } from './config'
 import { ropeTable } from './rope-table'
 import { KvCache, type State } from './state'
@@ -33,25 +35,29 @@ export interface ForwardOptions {
 export async function loadModel(options: LoadModelOptions, signal: AbortSignal): Promise<Model> {
   const { checkpoint, backend, log, progress } = options
   const spec = findArchitecture(stringOf(checkpoint.metadata, 'general.architecture'))
+  const layout = layoutOf(spec, checkpoint.layout)
   const config = readConfig(spec, checkpoint)
   const { tokenizer, warnings } = tokenizerFromMetadata(checkpoint.metadata)
   for (const warning of warnings) log.warn(warning)
 
   const used = new Set<string>()
-  const built = buildTransformer(spec, config, (name) => {
+  const built = buildTransformer(spec, layout, config, (name) => {
     const present = checkpoint.tensors.has(name)
     if (present) used.add(name)
     return present
   })
-  const factorsName = `${spec.tensors.ropeFactors}.weight`
-  used.add(factorsName)
-  refuseUnreadTensors(checkpoint, used, spec.tensors.ignored)
+  const { ropeFactors, ignored } = layout.tensors
+  const factorsTensor =
+    ropeFactors === undefined ? undefined : checkpoint.tensors.get(`${ropeFactors}.weight`)
+  if (factorsTensor) used.add(factorsTensor.name)
+  refuseUnreadTensors(checkpoint, used, ignored)
+  checkShapes(built.graph.operations, (name) => checkpoint.tensors.get(name))
 
   const contextLength = Math.min(options.contextLength ?? config.trainedContext, config.trainedContext)
   const weights = new Map<string, Tensor>()
   try {
-    const factors = checkpoint.tensors.get(factorsName)
-    const table = ropeTable(config.rope, contextLength, factors && (await readVector(checkpoint, factors)))
+    const factors = factorsTensor ? await readVector(checkpoint, factorsTensor) : config.rope.factors
+    const table = ropeTable(config.rope, contextLength, factors)
     weights.set(ropeTableName, await uploadTable(backend, table, contextLength, config.rope.dims))
 
     const wanted = weightNames(built.graph.operations).filter((name) => name !== ropeTableName)

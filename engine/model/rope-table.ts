@@ -3,7 +3,7 @@ import type { RopeConfig } from './config'
 
 /**
  * Table [positions, dims]: entry 2i of a row is cos and 2i+1 is sin of `position * base^(-2i/dims) / factors[i]`
- * (RoFormer, arXiv 2104.09864; the divisors are Llama 3.1's frequency scaling, precomputed by the converter).
+ * (RoFormer, arXiv 2104.09864; the divisors are Llama 3.1's frequency scaling, from the file or from `llama3Factors`).
  */
 export function ropeTable(
   rope: RopeConfig,

@@ -1,5 +1,5 @@
 // The interpreter of transformer specs: one family's data and one file's numbers become a graph. It knows no family by name.
-import type { Presence, TransformerSpec } from '../arch/spec'
+import type { Presence, TensorLayout, TransformerSpec } from '../arch/spec'
 import { GraphBuilder, type Graph, type Value, type WeightRef } from '../graph/graph'
 import { missingTensor, type ModelConfig } from './config'
 
@@ -15,11 +15,12 @@ export interface BuiltGraph {
 /** `has` tells whether the checkpoint carries a tensor. Throws `bad-file` when a required one is missing. */
 export function buildTransformer(
   spec: TransformerSpec,
+  layout: TensorLayout,
   config: ModelConfig,
   has: (tensor: string) => boolean,
 ): BuiltGraph {
   const g = new GraphBuilder()
-  const names = spec.tensors
+  const names = layout.tensors
   const caches = new Map<string, number>()
   const queryWidth = config.heads * config.headDim
   const kvWidth = config.kvHeads * config.headDim
@@ -60,7 +61,7 @@ export function buildTransformer(
       heads,
       headDim: config.headDim,
       rotaryDims: config.rope.dims,
-      pairs: spec.position.pairs,
+      pairs: layout.pairs,
       out,
     })
     return out

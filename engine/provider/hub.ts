@@ -169,8 +169,10 @@ async function findFile(given: string): Promise<string> {
   const found = await stat(given).catch(() => undefined)
   if (!found) throw unknownModel(given)
   if (!found.isDirectory()) return path.resolve(given)
-  const files = (await readdir(given)).filter((name) => name.toLowerCase().endsWith('.gguf'))
+  const names = await readdir(given)
+  const files = names.filter((name) => name.toLowerCase().endsWith('.gguf'))
   const [only, second] = files
+  if (only === undefined && names.includes('config.json')) return path.resolve(given)
   if (only !== undefined && second === undefined) return path.resolve(given, only)
   throw new EngineError(
     only === undefined ? 'model-missing' : 'bad-request',

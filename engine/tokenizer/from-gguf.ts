@@ -6,6 +6,7 @@ import {
   optionalNumberOf,
   optionalNumbersOf,
   optionalStringOf,
+  optionalStringsOf,
   stringOf,
   stringsOf,
   type Metadata,
@@ -15,7 +16,7 @@ import { createBpe } from './bpe'
 import { fimKeys, fimSpellings, fimSuffixSpellings } from './fim-tokens'
 import { wordRules } from './pretokenize'
 import { isControl, specialSplitter } from './specials'
-import { createSpm } from './spm'
+import { createSpm, type SpmMerges } from './spm'
 import type { Tokenizer } from './tokenizer'
 import { tokenTypes, type TextCodec, type Vocabulary } from './vocabulary'
 
@@ -24,7 +25,7 @@ import { tokenTypes, type TextCodec, type Vocabulary } from './vocabulary'
  * itself, `unsupported-arch` for a kind of tokenizer that is not built in.
  */
 export function tokenizerFromMetadata(metadata: Metadata): { tokenizer: Tokenizer; warnings: string[] } {
-  const warnings: string[] = []
+  const warnings = [...(optionalStringsOf(metadata, 'hearth.tokenizer.warnings') ?? [])]
   const kind = kindOf(metadata)
   const vocabulary = readVocabulary(metadata, warnings)
   const id = (name: string, fallback?: number): number | undefined =>
@@ -33,6 +34,8 @@ export function tokenizerFromMetadata(metadata: Metadata): { tokenizer: Tokenize
   const { codec, addBos } = kind.codec(metadata, vocabulary, warnings)
   const bos = id('bos_token_id', kind.bos)
   const split = specialSplitter(vocabulary)
+  // Folders of Hugging Face say that their text is to be composed first; a GGUF cannot say it.
+  const nfc = optionalBooleanOf(metadata, 'hearth.tokenizer.nfc') === true
   const wantsBos = (optionalBooleanOf(metadata, key('add_bos_token')) ?? addBos) && bos !== undefined
   const nothing = new Uint8Array(0)
   const textEncoder = new TextEncoder()
@@ -47,7 +50,7 @@ export function tokenizerFromMetadata(metadata: Metadata): { tokenizer: Tokenize
       let previous: number | undefined
       for (const fragment of split(pieces)) {
         if (typeof fragment === 'number') tokens.push((previous = fragment))
-        else codec.encode(fragment, previous, tokens)
+        else codec.encode(nfc ? fragment.normalize('NFC') : fragment, previous, tokens)
       }
       if (wantsBos && tokens[0] !== bos) tokens.unshift(bos)
       return tokens
@@ -92,16 +95,29 @@ const kinds: Readonly<Record<string, Kind>> = {
     bos: 1,
     eos: 2,
     codec: (metadata, vocabulary) => {
-      const scores = numbersOf(metadata, key('scores'))
-      requireLength(metadata, 'scores', scores.length, vocabulary.tokens.length)
-      const codec = createSpm(vocabulary, scores, {
+      const codec = createSpm(vocabulary, readSpmMerges(metadata, vocabulary), {
+        spaceAfter:
+          spaceAfter[optionalStringOf(metadata, 'hearth.tokenizer.space_prefix') ?? ''] ?? 'control',
         addSpacePrefix: optionalBooleanOf(metadata, key('add_space_prefix')) ?? true,
+        spaceOnce: optionalBooleanOf(metadata, 'hearth.tokenizer.space_once') ?? false,
         noSpaceAfter: new Set(fimSuffixSpellings.flatMap((spelling) => vocabulary.ids.get(spelling) ?? [])),
         unknown: optionalNumberOf(metadata, key('unknown_token_id')) ?? 0,
       })
       return { codec, addBos: true }
     },
   },
+}
+
+/** From folders of Hugging Face: where their tokenizer puts a space before text. */
+const spaceAfter: Readonly<Record<string, 'every' | 'none' | undefined>> = { every: 'every', first: 'none' }
+
+/** Scores as SentencePiece has them, or, from folders of Hugging Face, pairs. */
+function readSpmMerges(metadata: Metadata, vocabulary: Vocabulary): SpmMerges {
+  const pairs = optionalStringsOf(metadata, 'hearth.tokenizer.pairs')
+  if (pairs !== undefined) return { pairs }
+  const scores = numbersOf(metadata, key('scores'))
+  requireLength(metadata, 'scores', scores.length, vocabulary.tokens.length)
+  return { scores }
 }
 
 /** Metadata keys of further tokens that end an answer. */

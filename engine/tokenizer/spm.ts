@@ -8,16 +8,25 @@ export interface SpmOptions {
    * SentencePiece treats as a part of the text.
    */
   addSpacePrefix: boolean
+  /** After which special tokens a text gets that space, too; `control` is the way of GGUF files. Default `control`. */
+  spaceAfter?: 'control' | 'every' | 'none'
+  /** Not in front of a text that starts with a space itself; SentencePiece puts a second one. Default false. */
+  spaceOnce?: boolean
   /** Special tokens after which no space is put although `addSpacePrefix` is on. */
   noSpaceAfter: ReadonlySet<number>
   /** What a character becomes when the vocabulary has neither it nor its bytes. */
   unknown: number | undefined
 }
 
-/** `scores` has one entry for each token; among pairs that merge to a token, the highest score merges first. */
-export function createSpm(vocabulary: Vocabulary, scores: ArrayLike<number>, options: SpmOptions): TextCodec {
+/**
+ * What decides which neighbors become one token: SentencePiece has a score for each token, and the highest that fits merges first;
+ * Hugging Face has a list of pairs in order, and no other pairs merge.
+ */
+export type SpmMerges = { scores: ArrayLike<number> } | { pairs: readonly string[] }
+
+export function createSpm(vocabulary: Vocabulary, merges: SpmMerges, options: SpmOptions): TextCodec {
   const ids = textTokens(vocabulary)
-  const ranks = rankScores(scores)
+  const rankOf = 'scores' in merges ? rankByScore(merges.scores, ids) : rankByPair(merges.pairs)
   const { byteIds, byteOf } = readByteTokens(vocabulary)
   let longest = 0
   for (const spelling of ids.keys()) longest = Math.max(longest, spelling.length)
@@ -31,13 +40,16 @@ export function createSpm(vocabulary: Vocabulary, scores: ArrayLike<number>, opt
 
   const wantsSpace = (previous: number | undefined): boolean => {
     if (!options.addSpacePrefix || previous === undefined) return options.addSpacePrefix
+    if (options.spaceAfter === 'every' || options.spaceAfter === 'none') return options.spaceAfter === 'every'
     return vocabulary.types[previous] !== tokenTypes.userDefined && !options.noSpaceAfter.has(previous)
   }
 
   return {
     encode: (text, previous, into) => {
       if (text === '') return
-      const escaped = (wantsSpace(previous) ? space : '') + text.replaceAll(' ', space)
+      const escaped =
+        (wantsSpace(previous) && !(options.spaceOnce && text.startsWith(' ')) ? space : '') +
+        text.replaceAll(' ', space)
       // Symbol i is escaped.slice(starts[i], ends[i]); it begins as one character, surrogate pairs together.
       const starts: number[] = []
       const ends: number[] = []
@@ -51,8 +63,9 @@ export function createSpm(vocabulary: Vocabulary, scores: ArrayLike<number>, opt
 
       const symbols = mergeNeighbors(starts.length, {
         rank: (left, right) => {
-          const id = idOf(starts[left] ?? 0, ends[right] ?? 0)
-          return id === undefined ? -1 : (ranks[id] ?? maxRank)
+          const from = starts[left] ?? 0
+          const to = ends[right] ?? 0
+          return to - from > longest ? -1 : rankOf(escaped, from, ends[left] ?? 0, to)
         },
         join: (left, right) => {
           ends[left] = ends[right] ?? 0
@@ -77,6 +90,26 @@ export function createSpm(vocabulary: Vocabulary, scores: ArrayLike<number>, opt
 const space = '\u2581'
 const encoder = new TextEncoder()
 const missing = -1
+
+/** Rank of joining text[from..middle] with text[middle..to]; below zero never. */
+type RankOf = (text: string, from: number, middle: number, to: number) => number
+
+function rankByScore(scores: ArrayLike<number>, ids: ReadonlyMap<string, number>): RankOf {
+  const ranks = rankScores(scores)
+  return (text, from, _middle, to) => {
+    const id = ids.get(text.slice(from, to))
+    return id === undefined ? -1 : (ranks[id] ?? maxRank)
+  }
+}
+
+// A spelling has no space here, so one separates the sides; pairs come as GGUF writes them.
+function rankByPair(pairs: readonly string[]): RankOf {
+  const ranks = new Map<string, number>()
+  pairs.forEach((pair, rank) => {
+    if (!ranks.has(pair)) ranks.set(pair, Math.min(rank, maxRank))
+  })
+  return (text, from, middle, to) => ranks.get(`${text.slice(from, middle)} ${text.slice(middle, to)}`) ?? -1
+}
 
 /** The place of each token's score among all different scores, the highest being 0. */
 function rankScores(scores: ArrayLike<number>): Int32Array {

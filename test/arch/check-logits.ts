@@ -10,7 +10,7 @@ import type { State } from '../../engine/model/state'
 import { oracleLogits } from '../oracle/llama'
 import { readGguf } from '../oracle/read-gguf'
 import { recordDifferences, type Difference } from './record-differences'
-import { relativeDifference, tinyModels, type TinyModel } from './tiny-models'
+import { relativeDifference, tinyFolders, tinyModels, type TinyCheckpoint } from './tiny-models'
 
 export interface Target {
   choice: 'cpu' | 'webgpu'
@@ -44,17 +44,17 @@ export function checkLogits(target: Target): void {
       assert.ok(backend.device.name.toLowerCase().includes(target.adapter.toLowerCase()), backend.device.name)
     })
 
-    for (const tiny of tinyModels()) {
+    for (const tiny of [...tinyModels(), ...tinyFolders()]) {
       describe(tiny.name, () => checkTinyModel(tiny))
     }
 
-    function checkTinyModel(tiny: TinyModel): void {
+    function checkTinyModel(tiny: TinyCheckpoint): void {
       let model: Model
       let weights: string
       let whole: Float32Array // [tokens, vocabulary]
 
       before(async () => {
-        const checkpoint = await openCheckpoint(tiny.gguf)
+        const checkpoint = await openCheckpoint(tiny.path)
         try {
           const matrices = [...checkpoint.tensors.values()].filter((tensor) => tensor.shape.length > 1)
           weights = [...new Set(matrices.map((tensor) => tensor.type))].sort().join(' ')
@@ -127,7 +127,7 @@ export function checkLogits(target: Target): void {
           using state = model.createState(length)
           const logits = await all(model, state, tokens)
           assert.equal(state.length, length)
-          assertWithin(relativeDifference(logits, oracleLogits(readGguf(tiny.gguf), tokens)))
+          assertWithin(relativeDifference(logits, oracleLogits(readGguf(tiny.path), tokens)))
         })
 
         it('what cannot be served is refused and leaves the state alone', async () => {

@@ -1,12 +1,15 @@
-// The tiny checkpoints of test/fixtures/tiny, with what transformers says about them.
+// The tiny checkpoints of test/fixtures/tiny (GGUF) and tiny-hf (folders), with what transformers says about them.
 import { readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 
 const folder = 'test/fixtures/tiny'
+const foldersOfHuggingface = 'test/fixtures/tiny-hf'
 
-export interface TinyModel {
+/** A tiny checkpoint of any format. */
+export interface TinyCheckpoint {
   readonly name: string
-  readonly gguf: string
+  /** A GGUF file or a folder. */
+  readonly path: string
   readonly architecture: string
   readonly vocabulary: number
   readonly tokens: readonly number[]
@@ -14,7 +17,11 @@ export interface TinyModel {
   readonly logits: Float32Array
 }
 
-/** Every tiny checkpoint, in order of name. */
+export interface TinyModel extends TinyCheckpoint {
+  readonly gguf: string
+}
+
+/** Every tiny GGUF, in order of name. */
 export function tinyModels(): TinyModel[] {
   return readdirSync(folder)
     .filter((file) => file.endsWith('.json'))
@@ -23,19 +30,29 @@ export function tinyModels(): TinyModel[] {
 }
 
 export function tinyModel(name: string): TinyModel {
-  const expected = JSON.parse(readFileSync(path.join(folder, `${name}.json`), 'utf8')) as {
+  const gguf = path.join(folder, `${name}.gguf`)
+  return { ...readModel(name, gguf, path.join(folder, `${name}.json`)), gguf }
+}
+
+/** Every tiny Hugging Face folder, in order of name. */
+export function tinyFolders(): TinyCheckpoint[] {
+  return readdirSync(foldersOfHuggingface)
+    .sort()
+    .map((name) => {
+      const model = path.join(foldersOfHuggingface, name)
+      return readModel(`huggingface/${name}`, model, path.join(model, 'expected.json'))
+    })
+}
+
+function readModel(name: string, model: string, expectations: string): TinyCheckpoint {
+  const expected = JSON.parse(readFileSync(expectations, 'utf8')) as {
     architecture: string
     vocabulary: number
     tokens: number[]
     logits: string
   }
   const bytes = Uint8Array.from(Buffer.from(expected.logits, 'base64'))
-  return {
-    ...expected,
-    name,
-    gguf: path.join(folder, `${name}.gguf`),
-    logits: new Float32Array(bytes.buffer),
-  }
+  return { ...expected, name, path: model, logits: new Float32Array(bytes.buffer) }
 }
 
 /** Largest |a - b| as a share of the largest |b|. NaN anywhere makes it NaN, which no bound accepts. */

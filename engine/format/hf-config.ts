@@ -1,0 +1,150 @@
+// A Hugging Face config.json as the metadata that a GGUF of the same model would carry.
+// Meaning of the fields: `configuration_*.py` in transformers; of the keys: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
+import { EngineError } from '../protocol/errors'
+import type { MetadataValue } from './checkpoint'
+import { type JsonFields } from './json-fields'
+
+export interface HuggingfaceConfig {
+  readonly metadata: ReadonlyMap<string, MetadataValue>
+  /** The output matrix is the token embedding, whatever else the files hold. */
+  readonly tied: boolean
+}
+
+/** Throws EngineError `unsupported-arch` for a family or a variant without a row here, `bad-file` for missing or impossible fields. */
+export function readHuggingfaceConfig(config: JsonFields, name: string): HuggingfaceConfig {
+  const modelType = config.text('model_type')
+  const family = Object.hasOwn(families, modelType) ? families[modelType] : undefined
+  if (family === undefined) {
+    const known = Object.keys(families).join(', ')
+    throw unsupported(config, `the model type ${JSON.stringify(modelType.slice(0, 80))}`, `known: ${known}`)
+  }
+  if (config.optional('quantization_config') !== undefined) {
+    const method = config.optionalFields('quantization_config')?.optionalText('quant_method') ?? 'unknown'
+    throw unsupported(config, `quantized weights (${method})`, 'folders must hold F32, F16 or BF16')
+  }
+  const activation = config.optionalText('hidden_act') ?? 'silu'
+  if (!family.activations.includes(activation)) {
+    throw unsupported(
+      config,
+      `the activation ${JSON.stringify(activation)}`,
+      `known: ${family.activations.join(', ')}`,
+    )
+  }
+
+  const prefix = family.architecture
+  const metadata = new Map<string, MetadataValue>([
+    ['general.architecture', prefix],
+    ['general.name', name],
+  ])
+  for (const [key, field] of family.numbers) {
+    const value = config.optionalNumber(field)
+    if (value !== undefined) metadata.set(`${prefix}.${key}`, value)
+  }
+  const window = family.window(config)
+  const trained = config.number('max_position_embeddings')
+  // Attention sees everything here. Up to the length of the window that is the same, so the context ends there.
+  metadata.set(`${prefix}.context_length`, window === undefined ? trained : Math.min(window, trained))
+  for (const [key, value] of ropeKeys(config)) metadata.set(`${prefix}.rope.${key}`, value)
+  return { metadata, tied: config.optionalBoolean('tie_word_embeddings') ?? family.tied }
+}
+
+/** What a family's config.json means. Several model types share an architecture, because their graphs are the same. */
+interface Family {
+  /** Value of `general.architecture`, and prefix of the keys. */
+  readonly architecture: string
+  /** Key and field. */
+  readonly numbers: readonly (readonly [string, string])[]
+  readonly activations: readonly string[]
+  /** Tokens that a layer looks back, when some layer does not see everything. */
+  window(config: JsonFields): number | undefined
+  /** When the file does not say. */
+  readonly tied: boolean
+}
+
+const llamaNumbers = [
+  ['block_count', 'num_hidden_layers'],
+  ['embedding_length', 'hidden_size'],
+  ['feed_forward_length', 'intermediate_size'],
+  ['attention.head_count', 'num_attention_heads'],
+  ['attention.head_count_kv', 'num_key_value_heads'],
+  ['attention.key_length', 'head_dim'],
+  ['attention.value_length', 'head_dim'],
+  ['attention.layer_norm_rms_epsilon', 'rms_norm_eps'],
+  ['vocab_size', 'vocab_size'],
+] as const
+
+const families: Readonly<Record<string, Family | undefined>> = {
+  llama: {
+    architecture: 'llama',
+    numbers: llamaNumbers,
+    activations: ['silu'],
+    window: () => undefined,
+    tied: false,
+  },
+  mistral: {
+    architecture: 'llama',
+    numbers: llamaNumbers,
+    activations: ['silu'],
+    window: (config) => config.optionalNumber('sliding_window'),
+    tied: false,
+  },
+  qwen2: {
+    architecture: 'qwen2',
+    numbers: llamaNumbers,
+    activations: ['silu'],
+    window: (config) =>
+      config.optionalBoolean('use_sliding_window') === true
+        ? config.optionalNumber('sliding_window')
+        : undefined,
+    tied: false,
+  },
+}
+
+/** Scaling of positions: the name in config.json, and the fields that go along, key and field. */
+const scalings: Readonly<
+  Record<string, { type: string; numbers: readonly (readonly [string, string])[] } | undefined>
+> = {
+  default: { type: 'none', numbers: [] },
+  linear: { type: 'linear', numbers: [['scaling.factor', 'factor']] },
+  // A GGUF has the divisors themselves, as the tensor rope_freqs; here the numbers they are made from go along under names of our own.
+  llama3: {
+    type: 'llama3',
+    numbers: [
+      ['scaling.factor', 'factor'],
+      ['scaling.original_context_length', 'original_max_position_embeddings'],
+      ['scaling.low_freq_factor', 'low_freq_factor'],
+      ['scaling.high_freq_factor', 'high_freq_factor'],
+    ],
+  },
+}
+
+/** transformers 5 writes `rope_parameters`, older versions `rope_theta` and `rope_scaling` with `rope_type` or, older still, `type`. */
+function ropeKeys(config: JsonFields): Map<string, MetadataValue> {
+  const keys = new Map<string, MetadataValue>()
+  const fields = config.optionalFields('rope_parameters') ?? config.optionalFields('rope_scaling')
+  const base = fields?.optionalNumber('rope_theta') ?? config.optionalNumber('rope_theta')
+  if (base !== undefined) keys.set('freq_base', base)
+  const share =
+    fields?.optionalNumber('partial_rotary_factor') ?? config.optionalNumber('partial_rotary_factor') ?? 1
+  if (share !== 1) throw unsupported(config, `a partial_rotary_factor of ${share}`, 'known: 1')
+  if (fields === undefined) return keys
+  const name = fields.optionalText('rope_type') ?? fields.optionalText('type') ?? 'default'
+  const scaling = Object.hasOwn(scalings, name) ? scalings[name] : undefined
+  if (scaling === undefined) {
+    const known = Object.keys(scalings).join(', ')
+    throw unsupported(
+      config,
+      `the scaling of positions ${JSON.stringify(name.slice(0, 80))}`,
+      `known: ${known}`,
+    )
+  }
+  keys.set('scaling.type', scaling.type)
+  for (const [key, field] of scaling.numbers) keys.set(key, fields.number(field))
+  return keys
+}
+
+function unsupported(config: JsonFields, what: string, known: string): EngineError {
+  return new EngineError('unsupported-arch', `${config.file}: ${what} cannot be run; ${known}.`, {
+    hint: 'Choose another model with "Hearth: Select Model" or `hearth models list`.',
+  })
+}

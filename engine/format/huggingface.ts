@@ -1,0 +1,103 @@
+// A Hugging Face folder as a checkpoint: config.json, a tokenizer and safetensors. Tensors keep their own names.
+import path from 'node:path'
+import { EngineError } from '../protocol/errors'
+import { listFolder, openFile } from './byte-source'
+import type { Checkpoint } from './checkpoint'
+import { readHuggingfaceConfig } from './hf-config'
+import { readHuggingfaceTokenizer } from './hf-tokenizer'
+import { readJsonFile, type JsonFields } from './json-fields'
+import { FileMetadata } from './metadata'
+import { openSafetensors } from './safetensors'
+
+/** The output matrix, in every family: `get_output_embeddings` in transformers. */
+const headTensor = 'lm_head.weight'
+
+/**
+ * Opens a folder; the caller closes it. Throws EngineError `bad-file` for a folder without config.json or with files that do not fit
+ * together, `model-missing` when a file is missing, `unsupported-arch` for a family, tokenizer or tensor type that is not built in.
+ */
+export async function huggingfaceCheckpoint(folder: string, signal?: AbortSignal): Promise<Checkpoint> {
+  const names = await listFolder(folder)
+  if (!names.includes('config.json')) {
+    throw new EngineError('bad-file', `${folder} is a folder without config.json, so it is not a model.`, {
+      hint: 'Give the path of a .gguf file, or of a folder with config.json, tokenizer.json and safetensors.',
+    })
+  }
+  const json = (name: string): Promise<JsonFields> => readJsonFile(path.join(folder, name), signal)
+  const optionalJson = async (name: string): Promise<JsonFields | undefined> =>
+    names.includes(name) ? json(name) : undefined
+
+  const config = await json('config.json')
+  const { metadata: numbers, tied } = readHuggingfaceConfig(config, path.basename(path.resolve(folder)))
+  if (!names.includes('tokenizer.json')) throw noTokenizer(folder, names)
+  const tokens = readHuggingfaceTokenizer({
+    tokenizer: await json('tokenizer.json'),
+    tokenizerConfig: await optionalJson('tokenizer_config.json'),
+    specialTokensMap: await optionalJson('special_tokens_map.json'),
+    generationConfig: await optionalJson('generation_config.json'),
+    config,
+    chatTemplate: names.includes('chat_template.jinja')
+      ? await readText(path.join(folder, 'chat_template.jinja'), signal)
+      : undefined,
+  })
+  const metadata = new FileMetadata(folder)
+  for (const [key, value] of [...numbers, ...tokens]) metadata.set(key, value)
+
+  const model = await openSafetensors(folder, signal)
+  const tensors = new Map(model.tensors)
+  // Some tied models carry a head that nothing reads; a model that is not tied cannot do without one.
+  if (tied) tensors.delete(headTensor)
+  else if (!tensors.has(headTensor)) {
+    await model.close()
+    throw new EngineError(
+      'bad-file',
+      `${folder} lacks the tensor "${headTensor}", and its config.json does not tie the output to the embedding.`,
+      { hint: 'The folder is incomplete. Download the whole folder of the model again.' },
+    )
+  }
+  return {
+    path: folder,
+    layout: 'huggingface',
+    metadata,
+    tensors,
+    read: (...part) => model.read(...part),
+    close: () => model.close(),
+  }
+}
+
+// Templates have some kilobytes.
+const mostTemplateBytes = 4_000_000
+
+async function readText(file: string, signal?: AbortSignal): Promise<string> {
+  const source = await openFile(file)
+  try {
+    if (source.size > mostTemplateBytes) {
+      throw new EngineError(
+        'bad-file',
+        `${file} has ${source.size} bytes, more than the possible ${mostTemplateBytes}.`,
+        {
+          hint: 'The file is damaged. Download the whole folder of the model again.',
+        },
+      )
+    }
+    return new TextDecoder().decode(await source.read(0, source.size, signal))
+  } finally {
+    await source.close()
+  }
+}
+
+function noTokenizer(folder: string, names: readonly string[]): EngineError {
+  const other = names.find((name) => name === 'tokenizer.model' || name.endsWith('.tiktoken'))
+  if (other !== undefined) {
+    return new EngineError(
+      'unsupported-arch',
+      `${folder} has a ${other} and no tokenizer.json, which is the only form that is read.`,
+      {
+        hint: 'Choose a GGUF of this model, or save its tokenizer once with transformers, which writes tokenizer.json.',
+      },
+    )
+  }
+  return new EngineError('model-missing', `${folder} has no tokenizer.json.`, {
+    hint: 'Download the whole folder of the model, not only its weights.',
+  })
+}
