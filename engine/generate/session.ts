@@ -108,6 +108,16 @@ export class Session implements Disposable {
     }
   }
 
+  /**
+   * One step of every kind a request takes, then forgotten: shaders are compiled before somebody waits for them, and a device
+   * without enough memory says so while the model is being loaded.
+   */
+  async warmUp(signal: AbortSignal): Promise<void> {
+    for (const tokens of [[0], [0, 0]])
+      await this.model.forward(this.#state, tokens, { outputs: 'last' }, signal)
+    this.#rewind(0)
+  }
+
   /** Forgets the sequence once the request in progress has ended; its memory stays for the next one. */
   async reset(signal: AbortSignal): Promise<void> {
     const release = await this.#mutex.acquire(signal)
@@ -193,15 +203,29 @@ class TextOut {
 class Mutex {
   #last: Promise<void> = Promise.resolve()
 
-  /** A function that lets the next one in, or undefined when the signal aborts first. */
+  /** A function that lets the next one in, or undefined as soon as the signal aborts. */
   async acquire(signal: AbortSignal): Promise<(() => void) | undefined> {
     let release = (): void => undefined
     const before = this.#last
     this.#last = new Promise((resolve) => (release = resolve))
-    await before
-    if (!signal.aborted) return release
-    release()
+    if (await settledBeforeAbort(before, signal)) return release
+    // The place in the queue stays, and is given up when its turn comes.
+    void before.then(release)
     return undefined
+  }
+}
+
+async function settledBeforeAbort(work: Promise<void>, signal: AbortSignal): Promise<boolean> {
+  if (signal.aborted) return false
+  let onAbort = (): void => undefined
+  const aborted = new Promise<boolean>((resolve) => {
+    onAbort = () => resolve(false)
+    signal.addEventListener('abort', onAbort, { once: true })
+  })
+  try {
+    return await Promise.race([work.then(() => true), aborted])
+  } finally {
+    signal.removeEventListener('abort', onAbort)
   }
 }
 

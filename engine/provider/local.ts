@@ -40,6 +40,12 @@ export class LocalProvider implements Provider {
     this.#chat = new Session(parts.model, parts.info.contextLength)
   }
 
+  /** Runs both sessions once. Throws `out-of-memory` while there is still another model to go back to. */
+  async warmUp(signal: AbortSignal): Promise<void> {
+    await this.#typing.warmUp(signal)
+    await this.#chat.warmUp(signal)
+  }
+
   get info(): ProviderInfo {
     return this.parts.info
   }
@@ -50,9 +56,11 @@ export class LocalProvider implements Provider {
 
   /** Greedy: the same keystroke always gets the same ghost. */
   async *complete(request: CompletionRequest, signal: AbortSignal): TextStream {
-    const prompt = this.#completionPrompt(request)
+    // A small window is shared by half: a suggestion that left no room for its prompt would be a guess.
+    const maxTokens = Math.min(request.maxTokens, this.#typing.capacity >> 1)
+    const prompt = this.#completionPrompt({ ...request, maxTokens })
     const options: GenerateOptions = {
-      maxTokens: request.maxTokens,
+      maxTokens,
       sampler: greedy,
       stop: request.stop,
       timeBudgetMs: request.timeBudgetMs,

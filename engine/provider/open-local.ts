@@ -28,26 +28,30 @@ export async function openLocal(options: OpenLocalOptions, signal: AbortSignal):
     const { backend, reason } = await openBackend(options.device, options.log)
     try {
       const model = await loadModel({ ...options, checkpoint, backend }, signal)
-      const loadMs = performance.now() - start
       const device = `${backend.kind}: ${backend.device.name}${backend.device.software ? ' (software)' : ''}`
-      options.log.info(
-        `Loaded ${options.model} (${model.config.architecture}) on ${device} in ${Math.round(loadMs)} ms. ${reason}`,
-      )
-      return new LocalProvider({
+      const info = {
+        model: options.model,
+        architecture: model.config.architecture,
+        backend: backend.kind,
+        device,
+        deviceReason: reason,
+        contextLength: model.contextLength,
+        loadMs: 0,
+      }
+      const provider = new LocalProvider({
         model,
         backend,
         fim: findFim(model.tokenizer, checkpoint.metadata),
         chatTemplate: chatTemplate(checkpoint.metadata, model.tokenizer),
-        info: {
-          model: options.model,
-          architecture: model.config.architecture,
-          backend: backend.kind,
-          device,
-          deviceReason: reason,
-          contextLength: model.contextLength,
-          loadMs,
-        },
+        info,
       })
+      // A GPU compiles its shaders and misses its memory at the first step; the cpu does neither, and would only take long.
+      if (backend.kind === 'webgpu') await provider.warmUp(signal)
+      info.loadMs = performance.now() - start
+      options.log.info(
+        `Loaded ${options.model} (${info.architecture}) on ${device} in ${Math.round(info.loadMs)} ms. ${reason}`,
+      )
+      return provider
     } catch (error) {
       backend.dispose()
       throw error

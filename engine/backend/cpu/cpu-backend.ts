@@ -98,7 +98,10 @@ export class CpuBackend implements Backend {
 
   read(executable: Executable): Promise<Float32Array> {
     return this.#queue.then(() => {
-      if (this.#failure instanceof Error) throw this.#failure
+      const failure = this.#failure
+      // Told once: the next step starts from what its caller still trusts.
+      this.#failure = undefined
+      if (failure instanceof Error) throw failure
       return asCpuExecutable(executable).result()
     })
   }

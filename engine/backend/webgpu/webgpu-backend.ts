@@ -72,24 +72,26 @@ export class WebGpuBackend implements Backend {
       prefillChunk: adapter.software ? 32 : 256,
     }
     this.lost = new Promise((resolve) => {
+      const fail = (error: EngineError): void => {
+        this.#failure ??= error
+        resolve(this.#failure)
+      }
       void device.lost.then((info) => {
         if (this.#disposed) return
-        const error = new EngineError(
-          'device-lost',
-          `${adapter.name} was lost: ${info.message || info.reason}`,
-          {
+        fail(
+          new EngineError('device-lost', `${adapter.name} was lost: ${info.message || info.reason}`, {
             hint: 'The engine starts again by itself; if it does not, reload the window.',
-          },
+          }),
         )
-        this.#failure = error
-        resolve(error)
       })
-    })
-    device.addEventListener('uncapturederror', (event) => {
-      const { error } = event
-      this.#log.error(`webgpu: ${error.message}`)
-      this.#failure ??= new EngineError('internal', `The GPU refused a command: ${error.message}`, {
-        hint: 'Set hearth.device to "cpu" to work without the GPU.',
+      // A refused command leaves buffers in an unknown state, so the device counts as lost and its owner opens a new one.
+      device.addEventListener('uncapturederror', (event) => {
+        this.#log.error(`webgpu: ${event.error.message}`)
+        fail(
+          new EngineError('internal', `The GPU refused a command: ${event.error.message}`, {
+            hint: 'Set hearth.device to "cpu" to work without the GPU.',
+          }),
+        )
       })
     })
   }

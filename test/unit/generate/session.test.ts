@@ -227,6 +227,20 @@ describe('session', () => {
       assert.deepEqual((await second).tokens, expected.tokens)
     })
 
+    it('is heard while waiting for another answer on the same session', async () => {
+      using session = new Session(model, 128)
+      const first = session.generate(prompt, options({ maxTokens: 5 }), turn())
+      await first.next()
+      const stop = new AbortController()
+      const second = collect(session.generate(prompt, options({ maxTokens: 5 }), turn('chat', stop.signal)))
+      stop.abort()
+      // The first answer is not being read, so it cannot have ended.
+      assert.equal((await second).finishReason, 'cancelled')
+      assert.equal((await collect(first)).finishReason, 'length')
+      const third = await collect(session.generate(prompt, options({ maxTokens: 2 }), turn()))
+      assert.equal(third.finishReason, 'length')
+    })
+
     it('a reader that walks away frees the session', async () => {
       using session = new Session(model, 128)
       for await (const piece of session.generate(prompt, options({ maxTokens: 50 }), turn())) {

@@ -1,0 +1,43 @@
+// A file whose numbers do not fit its tensors is refused before anything is computed from it.
+import assert from 'node:assert/strict'
+import { CpuBackend } from '../../../engine/backend/cpu/cpu-backend'
+import { silentLog } from '../../../engine/base/log'
+import { noProgress } from '../../../engine/base/progress'
+import type { Checkpoint } from '../../../engine/format/checkpoint'
+import { openCheckpoint } from '../../../engine/format/open-checkpoint'
+import { loadModel } from '../../../engine/model/model'
+import { EngineError } from '../../../engine/protocol/errors'
+
+describe('a model file with a wrong number', () => {
+  check('llama.feed_forward_length', 32, 'bad-file', /"blk\.0\.ffn_gate\.weight" is 60 x 48, but .* 32 x 48/)
+  check('llama.embedding_length', 32, 'bad-file', /"token_embd\.weight"/)
+  check('llama.attention.head_count', 7, 'bad-file', /do not fit together/)
+  check('llama.rope.dimension_count', 7, 'bad-file', /7 rotary columns/)
+  check('llama.rope.dimension_count', 4e9, 'bad-file', /4000000000 rotary columns/)
+  check('llama.block_count', 3, 'bad-file', /lacks the tensor "blk\.2\./)
+  check('llama.block_count', 1, 'unsupported-arch', /"blk\.1\..*does not understand/)
+  check('llama.block_count', 0, 'bad-file', /must be a positive whole number/)
+  check('general.architecture', 'mamba', 'unsupported-arch', /"mamba" is not supported; known: llama, qwen2/)
+})
+
+function check(key: string, value: number | string, code: string, message: RegExp): void {
+  it(`${key} = ${value}`, async () => {
+    const file = await openCheckpoint('test/fixtures/tiny/tiny-llama-chat.gguf')
+    const checkpoint: Checkpoint = Object.create(file, {
+      metadata: { value: new Map([...file.metadata, [key, value]]) },
+    }) as Checkpoint
+    const backend = new CpuBackend()
+    try {
+      await assert.rejects(
+        loadModel(
+          { checkpoint, backend, log: silentLog, progress: noProgress },
+          new AbortController().signal,
+        ),
+        (error) => error instanceof EngineError && error.code === code && message.test(error.message),
+      )
+    } finally {
+      await file.close()
+      backend.dispose()
+    }
+  })
+}
