@@ -24,14 +24,19 @@ export class Pipelines {
     const name = variantName(kernel, type)
     let pipeline = this.#pipelines.get(name)
     if (!pipeline) {
-      pipeline = this.compile(name, kernel.op, compose(kernel, type))
+      pipeline = this.compile(name, kernel.op, compose(kernel, type), kernel.constants)
       this.#pipelines.set(name, pipeline)
     }
     return pipeline
   }
 
   /** Compiles one text for an operation's interface, without the cache. */
-  async compile(name: string, op: OpName, code: string): Promise<Pipeline> {
+  async compile(
+    name: string,
+    op: OpName,
+    code: string,
+    constants: Readonly<Record<string, number>> = {},
+  ): Promise<Pipeline> {
     const layout = this.#layout(op)
     const device = this.#device
     device.pushErrorScope('validation')
@@ -51,7 +56,7 @@ export class Pipelines {
       const pipeline = await device.createComputePipelineAsync({
         label: name,
         layout: device.createPipelineLayout({ bindGroupLayouts: [layout] }),
-        compute: { module, entryPoint: 'main' },
+        compute: { module, entryPoint: 'main', constants },
       })
       return { pipeline, layout }
     } catch (cause) {

@@ -1,5 +1,5 @@
 // Causal attention with online softmax (Milakov and Gimelshein, 2018): one workgroup per query head and token.
-// Each round takes 64 positions: thread = position for the scores, thread = unit of the head for the weighted sum.
+// Each round takes four positions per thread: a thread scores its positions, then sums up its units of the head.
 struct Params { heads: u32, head_dim: u32, group: u32, kv_cols: u32, scale: f32 }
 @group(0) @binding(1) var<uniform> params: Params;
 @group(0) @binding(2) var<storage, read> q: array<unit>;
@@ -7,10 +7,12 @@ struct Params { heads: u32, head_dim: u32, group: u32, kv_cols: u32, scale: f32 
 @group(0) @binding(4) var<storage, read> v: array<unit>;
 @group(0) @binding(5) var<storage, read_write> y: array<unit>;
 
-const threads = 64u;
+// A power of two.
+override threads: u32;
 const lowest = -3.4e38;
 var<workgroup> query: array<unit, 256u / unit_values>;
-var<workgroup> weight: array<f32, threads>;
+var<workgroup> sums: array<unit, 256u / unit_values>;
+var<workgroup> weight: array<vec4f, threads>;
 var<workgroup> partial: array<f32, threads>;
 
 @compute @workgroup_size(threads)
@@ -20,25 +22,27 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
   let units = params.head_dim / unit_values;
   let stride = params.kv_cols / unit_values;
   let shift = (head / params.group) * units;
-  let first = (token * params.heads + head) * units;
+  let start = (token * params.heads + head) * units;
   let end = step.position + token + 1u;
-  for (var i = thread; i < units; i += threads) { query[i] = q[first + i] * params.scale; }
+  for (var i = thread; i < units; i += threads) {
+    query[i] = q[start + i] * params.scale;
+    sums[i] = unit();
+  }
   workgroupBarrier();
 
-  // 256 values of a head are at most two units per thread.
-  var sum0 = unit();
-  var sum1 = unit();
   var highest = lowest;
   var total = 0.0;
-  for (var base = 0u; base < end; base += threads) {
-    let position = base + thread;
-    var score = lowest;
-    if (position < end) {
-      let row = position * stride + shift;
-      score = 0.0;
-      for (var i = 0u; i < units; i++) { score += dot(query[i], k[row + i]); }
+  for (var base = 0u; base < end; base += 4u * threads) {
+    let positions = vec4u(base + 4u * thread) + vec4u(0u, 1u, 2u, 3u);
+    let inside = positions < vec4u(end);
+    let rows = min(positions, vec4u(end - 1u)) * stride + shift;
+    var scores = vec4f();
+    for (var i = 0u; i < units; i++) {
+      let one = query[i];
+      scores += vec4f(dot(one, k[rows.x + i]), dot(one, k[rows.y + i]), dot(one, k[rows.z + i]), dot(one, k[rows.w + i]));
     }
-    partial[thread] = score;
+    scores = select(vec4f(lowest), scores, inside);
+    partial[thread] = max(max(scores.x, scores.y), max(scores.z, scores.w));
     for (var half = threads / 2u; half > 0u; half /= 2u) {
       workgroupBarrier();
       if (thread < half) { partial[thread] = max(partial[thread], partial[thread + half]); }
@@ -47,21 +51,29 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     let higher = max(highest, partial[0]);
     let shrink = exp(highest - higher);
     highest = higher;
-    weight[thread] = select(0.0, exp(score - higher), position < end);
+    let weights = select(vec4f(), exp(scores - higher), inside);
+    weight[thread] = weights;
+    total = total * shrink + dot(weights, vec4f(1.0));
     workgroupBarrier();
-    sum0 *= shrink;
-    sum1 *= shrink;
-    total *= shrink;
-    let count = min(threads, end - base);
-    for (var i = 0u; i < count; i++) {
-      let w = weight[i];
-      let row = (base + i) * stride + shift + thread;
-      total += w;
-      if (thread < units) { sum0 += w * v[row]; }
-      if (thread + threads < units) { sum1 += w * v[row + threads]; }
+    // Positions beyond the end have weight 0 and a row of finite numbers, the cache's own.
+    let quads = min(threads, (end - base + 3u) / 4u);
+    for (var i = thread; i < units; i += threads) {
+      var sum = sums[i] * shrink;
+      var row = base * stride + shift + i;
+      for (var quad = 0u; quad < quads; quad++) {
+        let w = weight[quad];
+        sum += w.x * v[row] + w.y * v[row + stride] + w.z * v[row + 2u * stride] + w.w * v[row + 3u * stride];
+        row += 4u * stride;
+      }
+      sums[i] = sum;
     }
-    workgroupBarrier();
   }
-  if (thread < units) { y[first + thread] = sum0 / total; }
-  if (thread + threads < units) { y[first + thread + threads] = sum1 / total; }
+  workgroupBarrier();
+  partial[thread] = total;
+  for (var half = threads / 2u; half > 0u; half /= 2u) {
+    workgroupBarrier();
+    if (thread < half) { partial[thread] += partial[thread + half]; }
+  }
+  workgroupBarrier();
+  for (var i = thread; i < units; i += threads) { y[start + i] = sums[i] / partial[0]; }
 }

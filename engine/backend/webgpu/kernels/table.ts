@@ -54,6 +54,8 @@ export interface Kernel {
   can(shape: Shape, device: DeviceTraits): boolean
   /** WGSL extensions to enable. */
   readonly enable: readonly string[]
+  /** Values of the text's override constants. */
+  readonly constants: Readonly<Record<string, number>>
   /** Workgroups in x and y for a step of `tokens`. */
   grid(shape: Shape, tokens: number): readonly [number, number]
 }
@@ -117,13 +119,22 @@ export const kernels: readonly Kernel[] = [
   kernel('rms-norm', 'rms-norm', rmsNormText, { grid: (s, tokens) => [s.rows, tokens] }),
   kernel('rope', 'rope', ropeText, { grid: perValue }),
   kernel('append', 'append', appendText, { grid: perValue }),
-  kernel('attention-4', 'attention', unit4 + attentionText, {
-    when: (s) => s.headDim % 4 === 0,
+  // 16 threads are two vector registers of a CPU, where a barrier costs by the thread.
+  kernel('attention-16x4', 'attention', unit4 + attentionText, {
+    when: (_, d) => isFewLanes(d),
     can: (s) => s.headDim % 4 === 0,
+    constants: { threads: 16 },
     grid: (s, tokens) => [s.rows, tokens],
   }),
-  kernel('attention-2', 'attention', unit2 + attentionText, {
+  kernel('attention-64x4', 'attention', unit4 + attentionText, {
+    when: (_, d) => !isFewLanes(d),
+    can: (s) => s.headDim % 4 === 0,
+    constants: { threads: 64 },
+    grid: (s, tokens) => [s.rows, tokens],
+  }),
+  kernel('attention-64x2', 'attention', unit2 + attentionText, {
     when: (s) => s.headDim % 4 !== 0,
+    constants: { threads: 64 },
     grid: (s, tokens) => [s.rows, tokens],
   }),
   kernel('gated-silu', 'gated', silu + gatedText, { can: (s) => s.activation === 'silu', grid: perValue }),
@@ -138,10 +149,10 @@ function kernel(
   name: string,
   op: OpName,
   wgsl: string,
-  row: Pick<Kernel, 'grid'> & Partial<Pick<Kernel, 'when' | 'can' | 'enable'>>,
+  row: Pick<Kernel, 'grid'> & Partial<Pick<Kernel, 'when' | 'can' | 'enable' | 'constants'>>,
 ): Kernel {
   const always = (): boolean => true
-  return { when: always, can: always, enable: [], ...row, name, op, wgsl: stepText + wgsl }
+  return { when: always, can: always, enable: [], constants: {}, ...row, name, op, wgsl: stepText + wgsl }
 }
 
 function perValue(shape: Shape, tokens: number): readonly [number, number] {

@@ -1,0 +1,157 @@
+// The life of devices: how they are found, why they are not, and what happens when one goes away.
+import assert from 'node:assert/strict'
+import { silentLog } from '../../engine/base/log'
+import type { Backend, Tensor } from '../../engine/backend/backend'
+import { CpuBackend } from '../../engine/backend/cpu/cpu-backend'
+import { openBackend } from '../../engine/backend/open-backend'
+import { listAdapters, openDevice } from '../../engine/backend/webgpu/dawn'
+import { WebGpuBackend } from '../../engine/backend/webgpu/webgpu-backend'
+import { GraphBuilder } from '../../engine/graph/graph'
+import { makePlan, type Plan } from '../../engine/graph/plan'
+import { EngineError, type EngineErrorCode } from '../../engine/protocol/errors'
+import { randomWeight } from './random-blocks'
+
+describe('devices', () => {
+  it('lists the adapter with its limits', async () => {
+    const adapters = await listAdapters()
+    assert.ok(adapters.length > 0)
+    for (const adapter of adapters) {
+      assert.ok(adapter.name.length > 0)
+      assert.ok((adapter.limits['maxStorageBufferBindingSize'] ?? 0) >= 128 * 2 ** 20)
+    }
+  })
+
+  it('opens with the limits of the adapter, not the defaults', async () => {
+    const open = await openDevice(silentLog)
+    for (const [name, value] of Object.entries(open.adapter.limits)) {
+      assert.equal(open.device.limits[name as 'maxBufferSize'], value, name)
+    }
+    open.release()
+  })
+
+  it('auto takes the adapter and says so', async () => {
+    const { backend, reason } = await openBackend('auto', silentLog)
+    assert.equal(backend.kind, 'webgpu')
+    assert.ok(reason.includes(backend.device.name) && reason.includes('"auto"'), reason)
+    backend.dispose()
+  })
+
+  it('cpu is taken when it was asked for', async () => {
+    const { backend, reason } = await openBackend('cpu', silentLog)
+    assert.equal(backend.kind, 'cpu')
+    assert.match(reason, /hearth\.device is "cpu"/)
+  })
+
+  it('without a driver webgpu is refused with the reason, and auto falls back to the cpu', async () => {
+    const before = process.env['VK_DRIVER_FILES']
+    process.env['VK_DRIVER_FILES'] = 'no-such-driver.json'
+    try {
+      await rejects(openBackend('webgpu', silentLog), 'no-gpu')
+      const { backend, reason } = await openBackend('auto', silentLog)
+      assert.equal(backend.kind, 'cpu')
+      assert.match(reason, /"auto" and WebGPU does not work: No WebGPU adapter .*no-such-driver\.json/)
+    } finally {
+      if (before === undefined) delete process.env['VK_DRIVER_FILES']
+      else process.env['VK_DRIVER_FILES'] = before
+    }
+  })
+
+  it('a lost device resolves lost and rejects reads', async () => {
+    const open = await openDevice(silentLog)
+    const backend = new WebGpuBackend(open, silentLog)
+    const { plan, weights } = await smallModel(backend)
+    const executable = await backend.compile(plan, weights)
+    backend.run(executable, new Map(), { tokens: [1], position: 0 })
+    open.device.destroy()
+    await rejects(backend.read(executable), 'device-lost')
+    assert.equal((await backend.lost).code, 'device-lost')
+    await rejects(backend.read(executable), 'device-lost')
+    backend.dispose()
+  })
+
+  it('a state that no binding holds is out of memory, with numbers', async () => {
+    const backend = new WebGpuBackend(await openDevice(silentLog), silentLog, { maxBindingBytes: 65536 })
+    assert.throws(
+      () => backend.createState('k cache 0', 1000, 192),
+      (error: unknown) =>
+        error instanceof EngineError &&
+        error.code === 'out-of-memory' &&
+        /k cache 0 needs 0\.7 MiB, this GPU can bind 0\.1 MiB/.test(error.message) &&
+        error.hint === 'Choose a smaller context.',
+    )
+    backend.dispose()
+  })
+
+  it('a plan without one of its weights is refused', async () => {
+    const backend = new WebGpuBackend(await openDevice(silentLog), silentLog)
+    const { plan } = await smallModel(backend)
+    await rejects(backend.compile(plan, new Map()), 'internal')
+    backend.dispose()
+  })
+
+  it('reads belong to the run before them, also when nobody waits in between', async () => {
+    for (const backend of [new CpuBackend(), new WebGpuBackend(await openDevice(silentLog), silentLog)]) {
+      const { plan, weights, table } = await smallModel(backend)
+      const executable = await backend.compile(plan, weights)
+      const reads = [3, 5, 1].map((token) => {
+        backend.run(executable, new Map(), { tokens: [token], position: 0 })
+        return backend.read(executable)
+      })
+      for (const [i, token] of [3, 5, 1].entries()) {
+        assert.deepEqual(await reads[i], table.slice(token * 4, token * 4 + 4), backend.kind)
+      }
+      backend.dispose()
+    }
+  })
+
+  it('the cpu backend lets the event loop run while it computes', async () => {
+    const backend = new CpuBackend()
+    const [rows, cols] = [20_000, 512]
+    const g = new GraphBuilder()
+    const x = g.value('tokens', cols, 'x')
+    g.push({ op: 'embed', table: { weight: 'w' }, out: x })
+    const out = g.value('tokens', rows, 'product')
+    g.push({ op: 'matmul', weight: { weight: 'w' }, bias: undefined, x, add: undefined, out })
+    const weights = new Map([['w', await weight(backend, rows, cols)]])
+    const executable = await backend.compile(
+      makePlan(g.build(out), { maxTokens: 8, outputs: 'all' }),
+      weights,
+    )
+    backend.run(executable, new Map(), { tokens: [0, 1, 2, 3, 4, 5, 6, 7], position: 0 })
+    let turns = 0
+    const timer = setInterval(() => turns++, 1)
+    const start = performance.now()
+    await backend.read(executable)
+    const took = performance.now() - start
+    clearInterval(timer)
+    assert.ok(turns >= Math.floor(took / 50), `${turns} turns in ${took.toFixed(0)} ms`)
+    assert.ok(turns > 0)
+  })
+})
+
+/** Returns the row of the token: the smallest plan there is. */
+async function smallModel(
+  backend: Backend,
+): Promise<{ plan: Plan; weights: Map<string, Tensor>; table: Float32Array }> {
+  const g = new GraphBuilder()
+  const out = g.value('tokens', 4, 'row')
+  g.push({ op: 'embed', table: { weight: 'w' }, out })
+  const plan = makePlan(g.build(out), { maxTokens: 2, outputs: 'all' })
+  const table = new Float32Array(randomWeight('f32', 8, 4, 1).buffer)
+  return { plan, table, weights: new Map([['w', await weight(backend, 8, 4)]]) }
+}
+
+function weight(backend: Backend, rows: number, cols: number): Promise<Tensor> {
+  const bytes = randomWeight('f32', rows, cols, 1)
+  return backend.createWeight({ label: 'w', type: 'f32', rows, cols }, (offset, length) =>
+    Promise.resolve(bytes.subarray(offset, offset + length)),
+  )
+}
+
+function rejects(work: Promise<unknown>, code: EngineErrorCode): Promise<void> {
+  return assert.rejects(work, (error: unknown) => {
+    assert.ok(error instanceof EngineError, String(error))
+    assert.equal(error.code, code, error.message)
+    return true
+  })
+}
