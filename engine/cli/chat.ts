@@ -2,13 +2,13 @@
 import { createInterface, type Interface } from 'node:readline'
 import { answer, chatOptions } from '../chat/chat'
 import type { ChatMessage, Usage } from '../protocol/chat'
-import { EngineError, describeError } from '../protocol/errors'
+import { EngineError, toWire } from '../protocol/errors'
 import { parseSettings } from '../protocol/settings'
 import type { LocalProvider } from '../provider/local'
 import type { CommandContext, Run } from './commands'
 import { exitCodes } from './exit-codes'
 import { modelOptionNames, withModel } from './open-model'
-import { parseOptions, type Options } from './options'
+import { inOptions, parseOptions, type Options } from './options'
 import { describeSpeed } from './speed'
 import { printable } from './terminal'
 
@@ -16,12 +16,13 @@ export const chat: Run = async (context, _args, raw) => {
   const options = parseOptions(['maxTokens', 'temperature', 'seed', ...modelOptionNames], raw)
   return withModel(context, options, async (provider) => {
     context.terminal.note(`${provider.info.model} on ${provider.info.device}. /reset, /stats, /exit`)
+    const terminal = process.stdin.isTTY && process.stderr.isTTY
     const lines = createInterface({
       input: process.stdin,
       // Prompt and echo are not the answer: they stay out of a pipe.
       output: process.stderr,
-      terminal: process.stdin.isTTY && process.stderr.isTTY,
-      prompt: '> ',
+      terminal,
+      prompt: terminal ? '> ' : '',
     })
     await new Conversation(context, provider, options, lines).run()
     return context.signal.aborted ? exitCodes.interrupted.code : exitCodes.ok.code
@@ -91,7 +92,8 @@ class Conversation {
     } catch (error) {
       // A message that is too long ends nothing: the next one may be shorter.
       if (!(error instanceof EngineError) || error.code !== 'bad-request') throw error
-      terminal.note(describeError(error))
+      const { message, hint = '' } = toWire(error)
+      terminal.note(`${message} ${inOptions(hint)}`)
     } finally {
       this.#answering = undefined
     }

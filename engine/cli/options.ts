@@ -137,6 +137,13 @@ export function keyOf(spelling: string): string {
   return name.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase())
 }
 
+/** Advice that names an editor's settings, in the words of the command line. */
+export function inOptions(hint: string): string {
+  return hint.replace(/`?hearth\.(contextLength|device)`?/g, (_, setting: string) =>
+    setting === 'device' ? '--device' : '--context',
+  )
+}
+
 function badOption(name: string, value: unknown, problem: string): EngineError {
   const missing = value === undefined
   return new EngineError('bad-request', missing ? `${name} is missing.` : `${name} ${problem}.`, {

@@ -4,7 +4,7 @@ import { version } from '../../package.json'
 import { EngineError, toWire } from '../protocol/errors'
 import { commands, type Command, type CommandContext } from './commands'
 import { describeExitCodes, exitCodeOf, exitCodes } from './exit-codes'
-import { keyOf, optionRows, type RawOptions } from './options'
+import { inOptions, keyOf, optionRows, type RawOptions } from './options'
 
 /** Runs `hearth <argv>`. Never rejects. */
 export async function runCli(argv: readonly string[], context: CommandContext): Promise<number> {
@@ -96,7 +96,7 @@ function asTyped(argv: readonly string[], parsed: RawOptions): RawOptions {
 async function tellError(error: unknown, json: boolean, { terminal }: CommandContext): Promise<void> {
   const { code, message, hint } = toWire(error)
   terminal.note(`hearth: ${message}`)
-  if (hint) terminal.note(`  ${hint}`)
+  if (hint) terminal.note(`  ${inOptions(hint)}`)
   if (process.env['HEARTH_DEBUG'] === '1') terminal.note(stackOf(error))
   if (json) await terminal.out(`${JSON.stringify({ error: { code, message, hint } })}\n`)
 }

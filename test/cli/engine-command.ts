@@ -12,8 +12,8 @@ export interface CommandOptions {
   env?: NodeJS.ProcessEnv
   /** What stdin holds; empty by default. */
   input?: string
-  /** Called once with a way to send it signals. */
-  started?: (kill: (signal: NodeJS.Signals) => void) => void
+  /** Called once with a way to send it signals; `output` resolves with the first text on stdout. */
+  started?: (kill: (signal: NodeJS.Signals) => void, output: Promise<void>) => void
   /** Runs the command inside another one, such as a shell that sets limits. */
   inside?: readonly string[]
 }
@@ -33,7 +33,8 @@ export function hearth(args: readonly string[], options: CommandOptions = {}): P
     read('stderr')
     child.on('error', reject)
     child.on('close', (code) => resolve({ ...ended, code }))
-    options.started?.((signal) => child.kill(signal))
+    const output = new Promise<void>((first) => child.stdout.once('data', () => first()))
+    options.started?.((signal) => child.kill(signal), output)
     // A command that does not read its input may be gone before it is written.
     child.stdin.on('error', () => undefined)
     child.stdin.end(options.input ?? '')
