@@ -25,6 +25,7 @@ import {
 } from '../engine/protocol/messages'
 import type { Settings } from '../engine/protocol/settings'
 import { readSettings } from './configuration'
+import { documentSelector } from './documents'
 import { ghostTextMiddleware } from './ghost-text'
 import { findRuntime, runtimeEnvironment, type Runtime } from './launch'
 import type { LogChannel } from './log'
@@ -281,7 +282,7 @@ class QuietClient extends LanguageClient {
 
 function clientOptions(log: LogChannel, kill: () => void): LanguageClientOptions {
   return {
-    documentSelector: [{ scheme: 'file' }, { scheme: 'untitled' }, { scheme: 'vscode-notebook-cell' }],
+    documentSelector,
     outputChannel: log.channel,
     initializationOptions: (): InitializationOptions => ({ protocolVersion, settings: readSettings() }),
     initializationFailedHandler: () => false,

@@ -6,6 +6,7 @@ import { describeError } from '../../engine/protocol/errors'
 import { parseSettings } from '../../engine/protocol/settings'
 import { chatHtml } from '../../extension/chat-html'
 import { history, toStored, type Turn } from '../../extension/conversation'
+import { documentSelector } from '../../extension/documents'
 import { explainTarget, explainTitle, type SymbolNode } from '../../extension/explain-target'
 import { RestartPolicy } from '../../extension/restart-policy'
 import { completionAllowed, toggleLanguage } from '../../extension/settings'
@@ -39,6 +40,27 @@ describe('ghost text gates', () => {
   ]
   for (const [before, after] of toggles)
     it(`switching go: ${JSON.stringify(before)}`, () => assert.deepEqual(toggleLanguage(before, 'go'), after))
+})
+
+describe('documents that get ghost text', () => {
+  const rows: [uri: string, expected: boolean][] = [
+    ['file:///home/me/a.py', true],
+    ['untitled:Untitled-1', true],
+    ['vscode-notebook-cell:/home/me/a.ipynb#W0sZmlsZQ', true],
+    ['vscode-remote://ssh-remote+box/home/me/a.py', true],
+    ['vscode-remote://wsl+ubuntu/home/me/a.py', true],
+    ['vscode-vfs://github/me/project/a.py', true],
+    ['git:/home/me/a.py?HEAD', false],
+    ['output:extension-output-hearth', false],
+    ['vscode-userdata:/settings.json', false],
+  ]
+  for (const [uri, expected] of rows)
+    it(uri, () =>
+      assert.equal(
+        documentSelector.some(({ scheme }) => uri.startsWith(`${scheme}:`)),
+        expected,
+      ),
+    )
 })
 
 describe('restarts', () => {
