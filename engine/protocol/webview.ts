@@ -9,7 +9,7 @@ const id = v.pipe(v.string(), v.maxLength(64))
 /** Everything the view may ask for. Anything else is dropped and logged. */
 export const fromViewSchema = v.variant('type', [
   v.object({ type: v.literal('ready') }),
-  v.object({ type: v.literal('send'), text: v.pipe(v.string(), v.maxLength(200_000)) }),
+  v.object({ type: v.literal('send'), text: v.string() }),
   v.object({ type: v.literal('stop') }),
   v.object({ type: v.literal('clear') }),
   v.object({ type: v.literal('copy'), text: v.string() }),

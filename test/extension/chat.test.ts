@@ -90,6 +90,15 @@ describe('chat', () => {
     assert.deepEqual(chat.turns(), ['user done "Hi"', 'assistant done "Hello **you**"'])
   })
 
+  it('hands over a question of any length: too long is for the engine to say', async () => {
+    const chat = start('hello')
+    const text = 'x'.repeat(204_800)
+    chat.send({ type: 'send', text })
+    await chat.idle()
+    assert.deepEqual(chat.asked, [[{ role: 'user', content: text }]])
+    assert.deepEqual(chat.logged, [])
+  })
+
   it('sends the conversation so far, without failed answers', async () => {
     const chat = start('hello')
     for (const [text, answer] of [
@@ -280,7 +289,7 @@ describe('chat', () => {
     ['unknown type', { type: 'eval', text: '1' }],
     ['unknown command', { type: 'run', command: 'workbench.action.terminal.new' }],
     ['wrong type', { type: 'send', text: 1 }],
-    ['too long', { type: 'send', text: 'x'.repeat(200_001) }],
+    ['an id too long', { type: 'retry', id: 'x'.repeat(65) }],
     ['script link', { type: 'open-link', href: 'javascript:alert(1)' }],
     ['command link', { type: 'open-link', href: 'command:workbench.action.terminal.new' }],
     ['file link', { type: 'open-link', href: 'file:///etc/passwd' }],
