@@ -27,10 +27,15 @@ export interface ChatPorts {
 const batchMs = 40
 const linkSchemes = new Set(['http:', 'https:'])
 
+interface Running {
+  abort: AbortController
+  done: Promise<void>
+}
+
 export class ChatController {
   #turns: Turn[]
-  #running: { abort: AbortController; done: Promise<void> } | undefined
-  #unsent = ''
+  #running: Running | undefined
+  #unsent = { id: '', text: '' }
   #batch: NodeJS.Timeout | undefined
 
   constructor(private readonly ports: ChatPorts) {
@@ -58,7 +63,8 @@ export class ChatController {
 
   /** Shows the question and streams the explanation; an answer in progress is stopped first. */
   async explain(title: string, what: Explanation): Promise<void> {
-    await this.stop()
+    // Somebody else who waited too may have asked first.
+    while (this.#running !== undefined) await this.stop()
     this.#ask({ ...newTurn('user', title), explain: what })
   }
 
@@ -69,7 +75,7 @@ export class ChatController {
   }
 
   async clear(): Promise<void> {
-    await this.stop()
+    while (this.#running !== undefined) await this.stop()
     this.#turns = []
     this.#save()
     this.ports.post({ type: 'conversation', messages: [] })
@@ -81,7 +87,7 @@ export class ChatController {
     switch (message.type) {
       case 'ready':
         // The conversation holds everything received so far, so the unsent part must not be added once more.
-        this.#unsent = ''
+        this.#unsent = { id: '', text: '' }
         this.ports.post({ type: 'conversation', messages: this.#turns.map(toView) })
         this.ports.post({ type: 'status', status: this.ports.status() })
         return
@@ -130,10 +136,11 @@ export class ChatController {
   #start(answerId: string): void {
     const abort = new AbortController()
     const done = this.#stream(answerId, abort.signal).finally(() => {
-      this.#running = undefined
+      if (this.#running === mine) this.#running = undefined
       this.#save()
     })
-    this.#running = { abort, done }
+    const mine: Running = { abort, done }
+    this.#running = mine
   }
 
   async #stream(id: string, signal: AbortSignal): Promise<void> {
@@ -153,25 +160,26 @@ export class ChatController {
 
   #append(id: string, text: string): void {
     this.#update(id, (turn) => ({ ...turn, text: turn.text + text }))
-    this.#unsent += text
-    this.#batch ??= setTimeout(() => this.#flush(id), batchMs)
+    if (this.#unsent.id !== id) this.#flush()
+    this.#unsent = { id, text: this.#unsent.text + text }
+    this.#batch ??= setTimeout(() => this.#flush(), batchMs)
   }
 
-  #flush(id: string): void {
+  #flush(): void {
     clearTimeout(this.#batch)
     this.#batch = undefined
-    if (this.#unsent !== '') this.ports.post({ type: 'delta', id, text: this.#unsent })
-    this.#unsent = ''
+    if (this.#unsent.text !== '') this.ports.post({ type: 'delta', ...this.#unsent })
+    this.#unsent = { id: '', text: '' }
   }
 
   #finish(id: string, { finishReason, usage, droppedMessages }: ChatRequest.Result): void {
-    this.#flush(id)
+    this.#flush()
     this.#update(id, (turn) => ({ ...turn, state: 'done', finishReason, usage, droppedMessages }))
     this.ports.post({ type: 'done', id, finishReason, usage, droppedMessages })
   }
 
   #fail(id: string, error: string): void {
-    this.#flush(id)
+    this.#flush()
     this.ports.log.error(`Chat: ${error}`)
     this.#update(id, (turn) => ({ ...turn, state: 'error', error }))
     this.ports.post({ type: 'error', id, error })

@@ -224,6 +224,42 @@ describe('chat', () => {
     ])
   })
 
+  it('two explanations at once: the later one stops the earlier, and no words are mixed', async () => {
+    const chat = start('hello', async (say, token) => {
+      const name = chat.explained.length === 1 ? 'a' : 'b'
+      for (let i = 0; i < 5 && !token.isCancellationRequested; i++) {
+        await say(name)
+        await sleep(15)
+      }
+      return result(name.repeat(5), token.isCancellationRequested ? 'cancelled' : 'stop')
+    })
+    const explain = (path: string) => chat.controller.explain(path, { code: path, languageId: 'c', path })
+    await Promise.all([explain('a.c'), explain('b.c')])
+    await chat.idle()
+    const [, first, , second] = chat.controller.turns
+    assert.deepEqual(
+      [first?.finishReason, second?.finishReason, second?.text],
+      ['cancelled', 'stop', 'bbbbb'],
+    )
+    assert.match(first?.text ?? '', /^a*$/)
+    for (const turn of [first, second]) {
+      const deltas = chat.posted.filter((message) => message.type === 'delta' && message.id === turn?.id)
+      assert.equal(deltas.map((message) => ('text' in message ? message.text : '')).join(''), turn?.text)
+    }
+  })
+
+  it('an explanation asked for while the conversation is cleared comes after it', async () => {
+    const chat = start('until stopped')
+    chat.send({ type: 'send', text: 'Go' })
+    await chat.until((message) => message.type === 'delta')
+    chat.answerWith('hello')
+    const cleared = chat.controller.clear()
+    await chat.controller.explain('Explain', { code: 'x', languageId: 'c', path: 'x.c' })
+    await cleared
+    await chat.idle()
+    assert.deepEqual(chat.turns(), ['user done "Explain"', 'assistant done "Hello **you**"'])
+  })
+
   it('clear stops, empties, and tells the engine', async () => {
     const chat = start('until stopped')
     chat.send({ type: 'send', text: 'Go' })
