@@ -35,10 +35,24 @@ const chatml =
   "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>\n' }}{% endfor %}" +
   "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 
+/**
+ * RWKV World, from RWKV-LM's notes on prompts: a blank line ends a turn, so there is none inside a message (each replacement halves a
+ * run of line breaks), and nothing, not even a space, follows the last colon.
+ */
+const rwkvWorld =
+  "{% set names = {'system': 'System', 'user': 'User', 'assistant': 'Assistant'} %}" +
+  "{% for message in messages %}{{ names[message['role']] + ': ' + (message['content'] | trim | replace('\r\n', '\n')" +
+  " | replace('\n\n', '\n')".repeat(12) +
+  ") + '\n\n' }}{% endfor %}{% if add_generation_prompt %}Assistant:{% endif %}"
+
+const byName: Readonly<Record<string, string | undefined>> = { 'rwkv-world': rwkvWorld }
+
 function templateSource(metadata: Metadata, tokenizer: Tokenizer): string | undefined {
   const source = optionalStringOf(metadata, 'tokenizer.chat_template')
-  // Some converters write a bare name instead of a template.
   if (source !== undefined && /\{[{%]/.test(source)) return source
+  // Some converters write a bare name instead of a template.
+  const named = source !== undefined && Object.hasOwn(byName, source) ? byName[source] : undefined
+  if (named !== undefined) return named
   return tokenizer.idOf('<|im_start|>') === undefined ? undefined : chatml
 }
 

@@ -15,6 +15,7 @@ import { EngineError } from '../protocol/errors'
 import { createBpe } from './bpe'
 import { fimKeys, fimSpellings, fimSuffixSpellings } from './fim-tokens'
 import { wordRules } from './pretokenize'
+import { createRwkvWorld } from './rwkv-world'
 import { isControl, specialSplitter } from './specials'
 import { createSpm, type SpmMerges } from './spm'
 import type { Tokenizer } from './tokenizer'
@@ -105,6 +106,11 @@ const kinds: Readonly<Record<string, Kind>> = {
       })
       return { codec, addBos: true }
     },
+  },
+  rwkv: {
+    bos: 0,
+    eos: 0,
+    codec: (metadata, vocabulary) => ({ codec: createRwkvWorld(metadata, vocabulary), addBos: false }),
   },
 }
 
