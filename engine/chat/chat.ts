@@ -1,10 +1,10 @@
 // A conversation with the model: what it is told, and its answer piece by piece.
-import { breather } from '../base/breath'
 import { EngineError } from '../protocol/errors'
 import type { ChatMessage } from '../protocol/chat'
 import type { ChatRequest, ExplainRequest } from '../protocol/messages'
 import type { Settings } from '../protocol/settings'
 import type { ChatOptions, Provider } from '../provider/provider'
+import { readStream } from '../provider/read-stream'
 import explainPrompt from './prompts/explain.md'
 
 /**
@@ -49,18 +49,14 @@ export async function answer(
   onText: (text: string) => void,
   signal: AbortSignal,
 ): Promise<ChatRequest.Result> {
-  const stream = provider.chat(options, signal)
-  // A tiny model on a fast machine answers in one go otherwise, deaf to "stop".
-  const breathe = breather()
   let text = ''
-  let next = await stream.next()
-  while (!next.done) {
-    text += next.value
-    onText(next.value)
-    await breathe()
-    next = await stream.next()
-  }
-  const { finishReason, usage, droppedMessages } = next.value
+  const { finishReason, usage, droppedMessages } = await readStream(
+    provider.chat(options, signal),
+    (piece) => {
+      text += piece
+      onText(piece)
+    },
+  )
   return { text, finishReason, usage, droppedMessages }
 }
 

@@ -1,10 +1,10 @@
 // Ghost text, from a cursor to a suggestion: cache, a running request that still fits, or the model.
-import { breather } from '../base/breath'
 import { isAbort, sleep } from '../base/signal'
 import type { Log } from '../base/log'
 import type { Settings } from '../protocol/settings'
 import type { Usage } from '../protocol/chat'
 import type { Finished, Provider } from '../provider/provider'
+import { readStream } from '../provider/read-stream'
 import { closersOnly, readContext, type CompletionInput, type CursorContext } from './context'
 import { waitTime } from './debounce'
 import { fitClosers } from './fit-closers'
@@ -199,20 +199,19 @@ class LadderCompleter implements Completer {
     }
     const inner = new AbortController()
     const stream = provider.complete(request, AbortSignal.any([controller.signal, inner.signal]))
-    const breathe = breather()
     let raw = ''
-    let next = await this.#recorded(running, '', stream.next())
-    while (!next.done) {
-      raw += next.value
+    const end = await readStream(stream, (piece) => {
+      raw += piece
       running.text = insertable(raw, context)
       if (!agrees(running.text, running.typed)) controller.abort()
       // Aborting and reading on, rather than leaving the loop, gets the usage too.
       if (isComplete(running.text, context)) inner.abort()
-      await breathe()
-      next = await this.#recorded(running, raw, stream.next())
-    }
-    const givenUp = next.value.finishReason === 'cancelled' && !inner.signal.aborted
-    return this.#finish(running, raw, next.value, givenUp, performance.now() - started)
+    }).catch((error: unknown) => {
+      this.#record(running, raw, `failed: ${error instanceof Error ? error.message : String(error)}`)
+      throw error
+    })
+    const givenUp = end.finishReason === 'cancelled' && !inner.signal.aborted
+    return this.#finish(running, raw, end, givenUp, performance.now() - started)
   }
 
   #finish(
@@ -235,15 +234,6 @@ class LadderCompleter implements Completer {
     this.#record(running, raw, shaped.droppedBy ? `dropped by ${shaped.droppedBy}` : 'suggested', usage)
     this.#cache.put(context, shaped.text)
     return shaped.text
-  }
-
-  async #recorded<T>(running: Running, raw: string, step: Promise<T>): Promise<T> {
-    try {
-      return await step
-    } catch (error) {
-      this.#record(running, raw, `failed: ${error instanceof Error ? error.message : String(error)}`)
-      throw error
-    }
   }
 
   #record({ context }: Running, text: string, outcome: string, usage?: Usage): void {

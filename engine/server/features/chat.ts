@@ -7,6 +7,7 @@ import { gather } from '../../chat/gather'
 import { describeError } from '../../protocol/errors'
 import type { ChatMessage } from '../../protocol/chat'
 import { ChatRequest, ExplainRequest, ResetChatNotification } from '../../protocol/messages'
+import { nothingSaid } from '../../provider/read-stream'
 import { handle, parseParams } from '../edge'
 import type { Feature, Host } from '../feature'
 
@@ -49,13 +50,6 @@ export const chat: Feature = {
   },
 }
 
-const nothingSaid: ChatRequest.Result = {
-  text: '',
-  finishReason: 'cancelled',
-  usage: { promptTokens: 0, reusedTokens: 0, completionTokens: 0, prefillMs: 0, decodeMs: 0 },
-  droppedMessages: 0,
-}
-
 async function respond(
   connection: Connection,
   host: Host,
@@ -79,7 +73,7 @@ async function respond(
     return result
   } catch (error) {
     // Stopped while the model was still loading: an end like any other, with nothing said yet.
-    if (isAbort(error) && signal.aborted) return nothingSaid
+    if (isAbort(error) && signal.aborted) return { text: '', ...nothingSaid }
     host.requests.add({ kind: 'chat', prompt, text: '', outcome: `failed: ${describeError(error)}` })
     throw error
   } finally {

@@ -62,6 +62,16 @@ describe('chat', () => {
     assert.deepEqual([result.text, result.finishReason], ['It ', 'cancelled'])
   })
 
+  it('an answer that nobody can take is left, so that the next one gets its turn', async () => {
+    const provider = scriptedProvider({ says: () => 'It adds and adds.' })
+    const broken = (): never => {
+      throw new Error('the pipe is gone')
+    }
+    const options = chatOptions([user('Why?')], settings)
+    await assert.rejects(answer(provider, options, broken, new AbortController().signal), /pipe is gone/)
+    assert.equal(provider.asked[0]?.end, 'left')
+  })
+
   it('lets the event loop run while a model answers without a pause', async () => {
     async function* breathless(): TextStream {
       await Promise.resolve()

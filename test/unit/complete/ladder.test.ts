@@ -228,6 +228,23 @@ describe('completion ladder', () => {
     assert.equal(await ask('const a = ┃'), 'values.length')
   })
 
+  it('a piece that breaks the reader does not keep the model busy', async () => {
+    const { ask, provider, records } = bench({ says })
+    const odd = { toString: () => assert.fail('an odd piece') } as unknown as string
+    let left = false
+    provider.complete = async function* () {
+      try {
+        yield await Promise.resolve(odd)
+        return await Promise.reject<never>(new Error('was read on'))
+      } finally {
+        left = true
+      }
+    }
+    await assert.rejects(ask('const a = ┃'), /an odd piece/)
+    assert.ok(left)
+    assert.match(records[0]?.outcome ?? '', /failed: an odd piece/)
+  })
+
   it('stops the model where the block ends', async () => {
     const { ask, records } = bench({ says: () => `\n  run()\n}\nother()\n${'more()\n'.repeat(50)}` })
     assert.equal(await ask('if (ok) {┃'), '\n  run()\n}')

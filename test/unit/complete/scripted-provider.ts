@@ -15,9 +15,11 @@ export interface Script {
   model?: string
 }
 
+type Ending = FinishReason | 'running' | 'failed' | 'left'
+
 export interface ScriptedProvider extends Provider {
-  /** Requests in the order they came, and how each ended. */
-  readonly asked: { request: CompletionRequest | ChatOptions; end: FinishReason | 'running' | 'failed' }[]
+  /** Requests in the order they came, and how each ended; `left` is an answer whose reader did not read to the end. */
+  readonly asked: { request: CompletionRequest | ChatOptions; end: Ending }[]
   readonly disposed: boolean
   /** Pieces wait while this is set, until it resolves. */
   gate: Promise<void> | undefined
@@ -56,15 +58,19 @@ export function scriptedProvider(script: Script): ScriptedProvider {
     }
     const { text, stopped } = cutAtStop(script.says(prompt), stop)
     const size = script.pieceChars ?? 3
-    for (let at = 0; at < text.length; at += size) {
-      await breathe()
-      await provider.gate
+    try {
+      for (let at = 0; at < text.length; at += size) {
+        await breathe()
+        await provider.gate
+        if (signal.aborted) return ended('cancelled')
+        usage.completionTokens++
+        yield text.slice(at, at + size)
+      }
       if (signal.aborted) return ended('cancelled')
-      usage.completionTokens++
-      yield text.slice(at, at + size)
+      return ended(stopped ? 'stop' : (script.finishReason ?? 'stop'))
+    } finally {
+      if (entry.end === 'running') entry.end = 'left'
     }
-    if (signal.aborted) return ended('cancelled')
-    return ended(stopped ? 'stop' : (script.finishReason ?? 'stop'))
   }
 
   const provider: ScriptedProvider = {
