@@ -62,12 +62,10 @@ describe('a full disk', function () {
     // Room enough at first; then another process takes it all, and the part of the model is the last to grow.
     const filler =
       '(while [ ! -s models/smollm2-135m-instruct.gguf.part ]; do sleep 0.1; done; cat /dev/zero > filler) 2>/dev/null &'
-    sending = (send) => {
-      const timer = setInterval(() => send(1_000_000), 100)
-      server.once('close', () => clearInterval(timer))
-      setTimeout(() => clearInterval(timer), 20_000)
-    }
+    let timer: NodeJS.Timeout | undefined
+    sending = (send) => (timer = setInterval(() => send(1_000_000), 100))
     const ended = await get('120m', `${filler} :`)
+    clearInterval(timer)
     assert.match(
       toldError(ended),
       /^hearth: The disk is full: no room for the model in .*\n {2}Free some space/,
