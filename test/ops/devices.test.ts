@@ -29,10 +29,12 @@ describe('devices', () => {
     open.release()
   })
 
-  it('auto takes the adapter and says so', async () => {
+  it('auto takes the adapter when it is faster than the cpu, and says so', async () => {
+    const [adapter] = await listAdapters()
     const { backend, reason } = await openBackend('auto', silentLog)
-    assert.equal(backend.kind, 'webgpu')
-    assert.ok(reason.includes(backend.device.name) && reason.includes('"auto"'), reason)
+    // SwiftShader's 4 lanes lose to the cpu backend.
+    assert.equal(backend.kind, adapter?.name.includes('SwiftShader') ? 'cpu' : 'webgpu')
+    assert.ok(adapter && reason.includes(adapter.name) && reason.includes('"auto"'), reason)
     backend.dispose()
   })
 
