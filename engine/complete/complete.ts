@@ -98,14 +98,13 @@ class LadderCompleter implements Completer {
       this.parts.log.debug(`No suggestion: ${reason}.`)
       return undefined
     }
-    const text = await this.#find(input, context, provider, signal)
+    const text = await this.#find(input, context, signal)
     return text === undefined ? undefined : place(text, input, context)
   }
 
   async #find(
     input: CompletionInput,
     context: CursorContext,
-    provider: Provider,
     signal: AbortSignal,
   ): Promise<string | undefined> {
     const known = this.#cache.find(context)
@@ -121,13 +120,12 @@ class LadderCompleter implements Completer {
       // Somebody newer has taken over, or the text went another way; only the latest request may ask again.
       if (signal.aborted || (this.#running && this.#running !== running)) return undefined
     }
-    return this.#ask(input, context, provider, signal)
+    return this.#ask(input, context, signal)
   }
 
   async #ask(
     input: CompletionInput,
     context: CursorContext,
-    provider: Provider,
     signal: AbortSignal,
   ): Promise<string | undefined> {
     this.#running?.controller.abort()
@@ -146,7 +144,9 @@ class LadderCompleter implements Completer {
     } finally {
       if (this.#waiting === waiting) this.#waiting = undefined
     }
-    return this.#join(this.#start(context, provider), signal)
+    // Read only now: the model that was there before the wait may be gone, or another.
+    const provider = this.parts.provider()
+    return provider && this.#join(this.#start(context, provider), signal)
   }
 
   /** Waits for a running request without owning it: leaving is quick, and the last one out turns off the light. */

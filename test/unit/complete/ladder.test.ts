@@ -9,6 +9,8 @@ interface Bench {
   provider: ScriptedProvider
   completer: Completer
   records: CompletionRecord[]
+  /** Another model, or none, answers from now on, as the model host does it. */
+  swap: (next: ScriptedProvider | undefined) => Promise<void>
   /** Asks at the `┃` of a document; resolves with the ghost text. */
   ask: (
     document: string,
@@ -18,9 +20,10 @@ interface Bench {
 
 function bench(script: Script, settings: Partial<Settings['completion']> = {}, graceMs = 0): Bench {
   const provider = scriptedProvider(script)
+  let current: ScriptedProvider | undefined = provider
   const records: CompletionRecord[] = []
   const completer = createCompleter({
-    provider: () => provider,
+    provider: () => current,
     settings: () => ({ ...parseSettings({}).completion, debounceMs: 0, ...settings }),
     log: silentLog,
     record: (record) => records.push(record),
@@ -30,6 +33,11 @@ function bench(script: Script, settings: Partial<Settings['completion']> = {}, g
     provider,
     completer,
     records,
+    swap: async (next) => {
+      current = next
+      completer.reset()
+      await provider.dispose()
+    },
     ask: async (document, how = {}) => {
       const offset = document.indexOf('┃')
       const suggestion = await completer.complete(
@@ -111,6 +119,23 @@ describe('completion ladder', () => {
     await ask('const a = ┃')
     assert.equal(provider.asked.length, 2)
   })
+
+  for (const [name, next] of [
+    ['another model', scriptedProvider({ says: () => ' other' })],
+    ['no model', undefined],
+  ] as const) {
+    it(`${name} after the wait: the one from before is left alone`, async () => {
+      const { ask, provider, swap } = bench({ says })
+      const release = hold(provider)
+      const first = ask('const a = ┃')
+      const second = ask('const a = ┃')
+      await swap(next)
+      release()
+      assert.equal(await first, undefined)
+      assert.equal(await second, next && 'other')
+      assert.deepEqual(provider.wrongs, [])
+    })
+  }
 
   it('a running request is joined while the text agrees', async () => {
     const { ask, provider } = bench({ says })

@@ -21,6 +21,8 @@ export interface ScriptedProvider extends Provider {
   /** Requests in the order they came, and how each ended; `left` is an answer whose reader did not read to the end. */
   readonly asked: { request: CompletionRequest | ChatOptions; end: Ending }[]
   readonly disposed: boolean
+  /** What a real one would not survive: a second `dispose`, or a request after the first. */
+  readonly wrongs: string[]
   /** Pieces wait while this is set, until it resolves. */
   gate: Promise<void> | undefined
   loseDevice(error: Error): void
@@ -30,6 +32,7 @@ export function scriptedProvider(script: Script): ScriptedProvider {
   let lose: (error: Error) => void = () => undefined
   const asked: ScriptedProvider['asked'] = []
   let disposed = false
+  const wrongs: string[] = []
 
   async function* stream(
     request: CompletionRequest | ChatOptions,
@@ -37,6 +40,7 @@ export function scriptedProvider(script: Script): ScriptedProvider {
     stop: readonly string[],
     signal: AbortSignal,
   ): TextStream {
+    if (disposed) wrongs.push('asked after it was disposed')
     const entry: ScriptedProvider['asked'][number] = { request, end: 'running' }
     asked.push(entry)
     const usage: Usage = {
@@ -87,13 +91,18 @@ export function scriptedProvider(script: Script): ScriptedProvider {
     countTokens: (text) => text.length,
     complete: (request, signal) => stream(request, request.prefix, request.stop, signal),
     chat: (request, signal) => stream(request, request.messages.at(-1)?.content ?? '', [], signal),
-    resetChat: () => Promise.resolve(),
+    resetChat: () => {
+      if (disposed) wrongs.push('reset after it was disposed')
+      return Promise.resolve()
+    },
     lost: new Promise((resolve) => (lose = resolve)),
     dispose: () => {
+      if (disposed) wrongs.push('disposed twice')
       disposed = true
       return Promise.resolve()
     },
     asked,
+    wrongs,
     get disposed() {
       return disposed
     },
