@@ -8,6 +8,7 @@ import type { EngineState, EngineStatus } from '../protocol/messages'
 import type { DeviceChoice } from '../protocol/settings'
 import type { OpenLocalOptions } from '../provider/open-local'
 import type { Provider, TextStream } from '../provider/provider'
+import { nothingSaid } from '../provider/read-stream'
 
 /** What decides which model runs and where; a change of any of them is a new load. */
 export interface ModelChoice {
@@ -35,7 +36,7 @@ export interface ModelHostParts {
   onStatus: (status: EngineStatus) => void
   /** Called once per load, when it starts. */
   display: (title: string) => LoadDisplay
-  /** Another model answers from now on. */
+  /** Another model answers from now on, or none. */
   onSwap: () => void
 }
 
@@ -49,6 +50,7 @@ export interface ModelHost {
   configure(choice: ModelChoice): void
   /** Loads and resolves with the status then; a newer load aborts it. Throws what went wrong. */
   load(choice: ModelChoice, signal: AbortSignal, display?: LoadDisplay): Promise<EngineStatus>
+  /** Stops every answer, and frees the model once they have ended. */
   dispose(): Promise<void>
 }
 
@@ -65,6 +67,11 @@ interface Tenant {
   watched: Provider
   active: number
   retired: boolean
+  /** It is being freed: nothing may reach it any more. */
+  left: boolean
+  /** Resolves when it is free. */
+  gone: Promise<void>
+  freed: () => void
 }
 
 interface Load {
@@ -76,6 +83,9 @@ interface Load {
 
 class Host implements ModelHost {
   #tenant: Tenant | undefined
+  /** The tenant, and those before it whose answers have not ended. */
+  readonly #tenants = new Set<Tenant>()
+  readonly #closing = new AbortController()
   #load: Load | undefined
   #failure: Error | undefined
   #wanted: ModelChoice | undefined
@@ -154,9 +164,10 @@ class Host implements ModelHost {
   async dispose(): Promise<void> {
     this.#disposed = true
     this.#load?.controller.abort()
-    const tenant = this.#tenant
+    this.#closing.abort()
+    if (this.#tenant) this.#retire(this.#tenant)
     this.#tenant = undefined
-    await tenant?.provider.dispose()
+    await Promise.all([...this.#tenants].map(({ gone }) => gone))
   }
 
   /** Opens the new model beside the old one, which goes only when the new one stands. */
@@ -198,8 +209,19 @@ class Host implements ModelHost {
 
   #moveIn(provider: Provider, choice: ModelChoice): void {
     const old = this.#tenant
-    const tenant: Tenant = { provider, watched: provider, active: 0, retired: false }
+    let freed = (): void => undefined
+    const gone = new Promise<void>((resolve) => (freed = resolve))
+    const tenant: Tenant = {
+      provider,
+      watched: provider,
+      active: 0,
+      retired: false,
+      left: false,
+      gone,
+      freed,
+    }
     tenant.watched = this.#watch(tenant)
+    this.#tenants.add(tenant)
     this.#tenant = tenant
     this.#failure = undefined
     this.parts.onSwap()
@@ -209,13 +231,19 @@ class Host implements ModelHost {
 
   #retire(tenant: Tenant): void {
     tenant.retired = true
-    if (tenant.active === 0) this.#leave(tenant)
+    if (tenant.active === 0) void this.#leave(tenant)
   }
 
-  #leave(tenant: Tenant): void {
-    tenant.provider.dispose().catch((error: unknown) => {
-      this.parts.log.warn(`Freeing the old model failed: ${describeError(error)}`)
-    })
+  async #leave(tenant: Tenant): Promise<void> {
+    if (tenant.left) return
+    tenant.left = true
+    try {
+      await tenant.provider.dispose()
+    } catch (error) {
+      this.parts.log.warn(`Freeing a model failed: ${describeError(error)}`)
+    }
+    this.#tenants.delete(tenant)
+    tenant.freed()
   }
 
   #failed(error: unknown, load: Load): void {
@@ -235,6 +263,7 @@ class Host implements ModelHost {
   #lost(tenant: Tenant, choice: ModelChoice, error: Error): void {
     if (this.#tenant !== tenant || this.#disposed) return
     this.#tenant = undefined
+    this.parts.onSwap()
     this.#retire(tenant)
     this.parts.log.error(`The device was lost: ${error.message}`)
     const now = performance.now()
@@ -254,29 +283,39 @@ class Host implements ModelHost {
   /** The provider as the rest of the engine sees it: every answer is counted, and its speed noted. */
   #watch(tenant: Tenant): Provider {
     const { provider } = tenant
-    const watched = (stream: TextStream): TextStream => this.#watchStream(tenant, stream)
+    const watched = (signal: AbortSignal, start: (signal: AbortSignal) => TextStream): TextStream =>
+      this.#watchStream(tenant, start, AbortSignal.any([signal, this.#closing.signal]))
     return {
       info: provider.info,
       capabilities: provider.capabilities,
       lost: provider.lost,
       countTokens: (text) => provider.countTokens(text),
-      complete: (request, signal) => watched(provider.complete(request, signal)),
-      chat: (request, signal) => watched(provider.chat(request, signal)),
-      resetChat: (signal) => provider.resetChat(signal),
-      dispose: () => provider.dispose(),
+      complete: (request, signal) => watched(signal, (until) => provider.complete(request, until)),
+      chat: (request, signal) => watched(signal, (until) => provider.chat(request, until)),
+      resetChat: (signal) => (tenant.left ? Promise.resolve() : provider.resetChat(signal)),
+      dispose: () => {
+        this.#retire(tenant)
+        return tenant.gone
+      },
     }
   }
 
-  async *#watchStream(tenant: Tenant, stream: TextStream): TextStream {
+  async *#watchStream(
+    tenant: Tenant,
+    start: (signal: AbortSignal) => TextStream,
+    signal: AbortSignal,
+  ): TextStream {
+    // Somebody kept this provider past its time.
+    if (tenant.left) return nothingSaid
     tenant.active++
     this.#show()
     try {
-      const end = yield* stream
+      const end = yield* start(signal)
       this.#noteSpeed(end.usage)
       return end
     } finally {
       tenant.active--
-      if (tenant.active === 0 && tenant.retired) this.#leave(tenant)
+      if (tenant.active === 0 && tenant.retired) void this.#leave(tenant)
       this.#show()
     }
   }

@@ -2,7 +2,10 @@
 import assert from 'node:assert/strict'
 import { createLog } from '../../../engine/base/log'
 import { EngineError } from '../../../engine/protocol/errors'
+import type { FinishReason } from '../../../engine/protocol/chat'
 import type { EngineStatus } from '../../../engine/protocol/messages'
+import type { Provider } from '../../../engine/provider/provider'
+import { readStream } from '../../../engine/provider/read-stream'
 import { createModelHost, type ModelChoice, type ModelHost } from '../../../engine/server/model-host'
 import { scriptedProvider, type ScriptedProvider } from '../complete/scripted-provider'
 
@@ -66,11 +69,13 @@ function line({ state, model, progress, message }: EngineStatus): string {
   return `${state} ${model}${progress === undefined ? '' : ` ${progress}`}: ${message}`
 }
 
-async function say(host: ModelHost): Promise<void> {
-  const provider = await host.ready(never)
+async function say(host: ModelHost): Promise<FinishReason> {
+  return drain(await host.ready(never))
+}
+
+async function drain(provider: Provider): Promise<FinishReason> {
   const request = { prefix: 'x', suffix: '', maxTokens: 9, stop: [], timeBudgetMs: 9 }
-  const stream = provider.complete(request, never)
-  while (!(await stream.next()).done);
+  return (await readStream(provider.complete(request, never), () => undefined)).finishReason
 }
 
 describe('model host', () => {
@@ -129,6 +134,18 @@ describe('model host', () => {
     assert.equal(swaps(), 2)
   })
 
+  it('who kept a model past its time gets nothing, and the model no request', async () => {
+    const { host, providers } = bench()
+    await host.load(choice('a'), never)
+    const kept = await host.ready(never)
+    await host.load(choice('b'), never)
+    assert.equal(await drain(kept), 'cancelled')
+    await kept.resetChat(never)
+    await kept.dispose()
+    assert.deepEqual(providers[0]?.wrongs, [])
+    assert.equal(providers[0]?.disposed, true)
+  })
+
   it('a failed load is told with its next step; the engine takes the next', async () => {
     const { host, told } = bench()
     await assert.rejects(host.load(choice('bad'), never), { code: 'bad-file' })
@@ -166,10 +183,11 @@ describe('model host', () => {
   })
 
   it('a lost device is opened again once; lost again it is an error', async () => {
-    const { host, told, providers } = bench()
+    const { host, told, providers, swaps } = bench()
     await host.load(choice('a'), never)
     providers[0]?.loseDevice(new Error('driver reset'))
     await turn()
+    assert.equal(swaps(), 3, 'a came, went, and came again')
     assert.equal((await host.ready(never)).info.model, 'a')
     assert.equal(providers.length, 2)
     assert.equal(providers[0]?.disposed, true)
@@ -180,6 +198,27 @@ describe('model host', () => {
       /^error a: The GPU was lost twice \(driver reset\)\. Set `hearth\.device`/,
     )
     await assert.rejects(host.ready(never), { code: 'device-lost' })
+  })
+
+  it('disposing stops every answer, and frees the models after that', async () => {
+    const { host, providers } = bench()
+    const ends: Promise<FinishReason>[] = []
+    for (const model of ['a', 'b']) {
+      await host.load(choice(model), never)
+      ends.push(say(host))
+      await turn()
+    }
+    const disposed = host.dispose()
+    assert.deepEqual(
+      providers.map((provider) => provider.disposed),
+      [false, false],
+    )
+    await disposed
+    assert.deepEqual(await Promise.all(ends), ['cancelled', 'cancelled'])
+    assert.deepEqual(
+      providers.map((provider) => [provider.disposed, ...provider.wrongs]),
+      [[true], [true]],
+    )
   })
 
   it('disposing frees the model and is silent', async () => {
