@@ -46,7 +46,7 @@ export interface ModelHost {
   current(): Provider | undefined
   /** Waits for the load in progress. Throws its error when no model is there afterwards. */
   ready(signal: AbortSignal): Promise<Provider>
-  /** Loads what is chosen unless that is loaded or loading already. */
+  /** Loads what the settings choose when that has changed, unless it is loaded or loading already. */
   configure(choice: ModelChoice): void
   /** Loads and resolves with the status then; a newer load aborts it. Throws what went wrong. */
   load(choice: ModelChoice, signal: AbortSignal, display?: LoadDisplay): Promise<EngineStatus>
@@ -63,6 +63,7 @@ const rebuildEveryMs = 600_000
 
 /** A provider with the number of its answers in progress. */
 interface Tenant {
+  choice: ModelChoice
   provider: Provider
   watched: Provider
   active: number
@@ -88,7 +89,10 @@ class Host implements ModelHost {
   readonly #closing = new AbortController()
   #load: Load | undefined
   #failure: Error | undefined
+  /** What is in use or on its way there. */
   #wanted: ModelChoice | undefined
+  /** What the settings said last. */
+  #configured: ModelChoice | undefined
   #lastRebuild = -Infinity
   #disposed = false
   #status: EngineStatus
@@ -127,7 +131,14 @@ class Host implements ModelHost {
   }
 
   configure(choice: ModelChoice): void {
-    if (this.#wanted && sameChoice(this.#wanted, choice)) return
+    // A model picked since, or one that failed, is not loaded over again because some other setting changed.
+    const unchanged = this.#configured && sameChoice(this.#configured, choice)
+    this.#configured = choice
+    if (unchanged || (this.#wanted && sameChoice(this.#wanted, choice))) return
+    this.#begin(choice)
+  }
+
+  #begin(choice: ModelChoice): void {
     // The status tells what became of it; nobody waits for this one.
     this.load(choice, new AbortController().signal).catch((error: unknown) =>
       this.parts.log.debug(`Load ended: ${String(error)}`),
@@ -212,6 +223,7 @@ class Host implements ModelHost {
     let freed = (): void => undefined
     const gone = new Promise<void>((resolve) => (freed = resolve))
     const tenant: Tenant = {
+      choice,
       provider,
       watched: provider,
       active: 0,
@@ -226,7 +238,7 @@ class Host implements ModelHost {
     this.#failure = undefined
     this.parts.onSwap()
     if (old) this.#retire(old)
-    void provider.lost.then((error) => this.#lost(tenant, choice, error))
+    void provider.lost.then((error) => this.#lost(tenant, error))
   }
 
   #retire(tenant: Tenant): void {
@@ -249,18 +261,21 @@ class Host implements ModelHost {
   #failed(error: unknown, load: Load): void {
     // A newer load, or the end of the engine, has taken over: it tells its own story.
     if (this.#load !== load || this.#disposed) return
-    this.#failure = isAbort(error)
+    const cancelled = isAbort(error)
+    const failure = cancelled
       ? new EngineError('model-missing', `Loading ${load.choice.model} was cancelled.`, {
           hint: 'Choose a model with "Hearth: Select Model" to load one.',
         })
       : error instanceof Error
         ? error
         : new Error(String(error))
-    const level = isAbort(error) ? 'info' : 'error'
-    this.parts.log[level](describeError(this.#failure))
+    this.parts.log[cancelled ? 'info' : 'error'](describeError(failure))
+    // With a model that answers, a cancelled pick is as if it had never been.
+    this.#failure = cancelled && this.#tenant ? undefined : failure
+    if (this.#tenant) this.#wanted = this.#tenant.choice
   }
 
-  #lost(tenant: Tenant, choice: ModelChoice, error: Error): void {
+  #lost(tenant: Tenant, error: Error): void {
     if (this.#tenant !== tenant || this.#disposed) return
     this.#tenant = undefined
     this.parts.onSwap()
@@ -276,8 +291,7 @@ class Host implements ModelHost {
       return
     }
     this.#lastRebuild = now
-    this.#wanted = undefined
-    this.configure(choice)
+    this.#begin(tenant.choice)
   }
 
   /** The provider as the rest of the engine sees it: every answer is counted, and its speed noted. */
@@ -354,9 +368,8 @@ class Host implements ModelHost {
     const failure = this.#failure && describeError(this.#failure)
     if (!this.#tenant) return { state: failure ? 'error' : 'starting', message: failure ?? 'Starting.' }
     if (this.#tenant.active > 0) return { state: 'busy', message: 'Writing.' }
-    if (failure)
-      return { state: 'error', message: `${failure} ${this.#tenant.provider.info.model} stays in use.` }
-    return { state: 'ready', message: `${this.#tenant.provider.info.model} is ready.` }
+    const { model } = this.#tenant.provider.info
+    return { state: 'ready', message: failure ? `${model} stays in use. ${failure}` : `${model} is ready.` }
   }
 }
 

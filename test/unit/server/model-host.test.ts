@@ -159,9 +159,45 @@ describe('model host', () => {
     const { host, told } = bench()
     await host.load(choice('a'), never)
     await assert.rejects(host.load(choice('bad'), never))
-    assert.match(told.at(-1) ?? '', /^error a: .* a stays in use\.$/)
+    const kept = 'ready a: a stays in use. bad.gguf is damaged. Download it again.'
+    assert.equal(told.at(-1), kept)
     await say(host)
+    assert.equal(told.at(-1), kept)
+    await host.load(choice('b'), never)
+    assert.equal(told.at(-1), 'ready b: b is ready.')
   })
+
+  it('a cancelled pick leaves the old model as it was', async () => {
+    const { host, told, display } = bench()
+    await host.load(choice('a'), never)
+    const load = host.load(choice('slow'), never)
+    await Promise.resolve()
+    display.cancel()
+    await assert.rejects(load, { name: 'AbortError' })
+    assert.equal(told.at(-1), 'ready a: a is ready.')
+  })
+
+  const unheard: [name: string, settings: string[], picked: string][] = [
+    ['a pick that failed', ['a', 'a'], 'bad'],
+    ['a pick that took its place', ['a', 'a'], 'b'],
+    ['settings that name a bad model', ['a', 'bad', 'bad'], ''],
+    ['settings that go back from a bad model', ['a', 'bad', 'a'], ''],
+  ]
+  for (const [name, settings, picked] of unheard) {
+    it(`after ${name}, other settings load nothing`, async () => {
+      const { host, told } = bench()
+      const last = settings.pop() ?? ''
+      for (const model of settings) {
+        host.configure(choice(model))
+        await host.ready(never)
+      }
+      if (picked) await host.load(choice(picked), never).catch(() => undefined)
+      told.length = 0
+      host.configure(choice(last))
+      await host.ready(never)
+      assert.deepEqual(told, [])
+    })
+  }
 
   it('cancelled by the user, it says what to do', async () => {
     const { host, told, display } = bench()
