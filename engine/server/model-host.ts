@@ -58,6 +58,9 @@ export function createModelHost(parts: ModelHostParts, choice: ModelChoice): Mod
   return new Host(parts, choice)
 }
 
+// Faster than people read is a waste of messages; a load reports every tensor.
+const reportEveryMs = 100
+
 // Losing a device once is a driver update or a suspended laptop; twice in a row it is broken.
 const rebuildEveryMs = 600_000
 
@@ -188,12 +191,11 @@ class Host implements ModelHost {
     signal: AbortSignal,
     isCurrent: () => boolean,
   ): Promise<void> {
-    const report = (state: EngineState): Progress => ({
-      report: (fraction, text) => {
+    const report = (state: EngineState): Progress =>
+      seldom((fraction, text) => {
         display.report(fraction, text)
         if (isCurrent()) this.#show({ state, model: choice.model, message: text, progress: fraction })
-      },
-    })
+      })
     const { log } = this.parts
     // Let the caller note the load first, so that its first report counts.
     await Promise.resolve()
@@ -375,6 +377,19 @@ class Host implements ModelHost {
 
 function sameChoice(one: ModelChoice, other: ModelChoice): boolean {
   return one.model === other.model && one.device === other.device && one.contextLength === other.contextLength
+}
+
+/** Lets the first report through, and then one at most every `reportEveryMs`. */
+function seldom(report: Progress['report']): Progress {
+  let last = -Infinity
+  return {
+    report: (fraction, text) => {
+      const now = performance.now()
+      if (now - last < reportEveryMs) return
+      last = now
+      report(fraction, text)
+    },
+  }
 }
 
 /** Resolves with the promise, or throws the signal's reason when that comes first. */

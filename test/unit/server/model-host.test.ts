@@ -22,7 +22,7 @@ interface Bench {
   logs: string[]
 }
 
-/** A source of models by name: `bad` cannot be loaded, `slow` waits until aborted, `far` is downloaded first. */
+/** A source of models by name: `bad` cannot be loaded, `slow` waits until aborted, `far` is downloaded first, `big` has 272 tensors. */
 function bench(): Bench {
   const told: string[] = []
   const providers: ScriptedProvider[] = []
@@ -41,6 +41,7 @@ function bench(): Bench {
           if (model === 'bad') {
             throw new EngineError('bad-file', 'bad.gguf is damaged.', { hint: 'Download it again.' })
           }
+          if (model === 'big') for (let i = 0; i < 272; i++) progress.report(i / 272, 'tensors')
           progress.report(0.9, 'weights')
           const provider = scriptedProvider({ says: () => 'Hello there', model })
           providers.push(provider)
@@ -91,6 +92,13 @@ describe('model host', () => {
       'ready far: far is ready.',
     ])
     assert.deepEqual(display.reports, ['50 of 100 MB', 'weights', 'done'])
+  })
+
+  it('tells a load of many parts now and then', async () => {
+    const { host, told, display } = bench()
+    await host.load(choice('big'), never)
+    assert.deepEqual(display.reports, ['tensors', 'done'])
+    assert.equal(told.length, 4)
   })
 
   it('is busy while it answers, and knows its speed afterwards', async () => {
