@@ -2,6 +2,9 @@
 // A process of its own, because node-llama-cpp is ESM, is not installed at the top level, and has no place in our types.
 import { getLlama, LlamaLogLevel } from 'node-llama-cpp'
 
+// By default keys and values are kept as halves, which rounds them once more.
+const f32Cache = { experimentalKvCacheKeyType: 'F32', experimentalKvCacheValueType: 'F32' }
+
 const { model: modelPath, prompts, maxTokens } = JSON.parse(await readAll(process.stdin))
 // One thread: on a busy machine its spinning barriers make two threads a hundred times slower than one.
 const llama = await getLlama({
@@ -12,7 +15,7 @@ const llama = await getLlama({
   maxThreads: 1,
 })
 const model = await llama.loadModel({ modelPath, gpuLayers: 0 })
-const context = await model.createContext({ contextSize: 512, flashAttention: false })
+const context = await model.createContext({ contextSize: 512, flashAttention: false, ...f32Cache })
 const rows = []
 for (const { text, tokens: given } of prompts) {
   // Text is tokenized here too, so that a difference of tokenizers is not taken for one of arithmetic.
