@@ -88,7 +88,9 @@ export class Engine implements vscode.Disposable {
 
   /** Hands changed settings to the engine; before it runs there is nothing to do, it gets them at the start. */
   async configure(settings: Settings): Promise<void> {
-    await this.#life?.client.sendNotification(DidChangeConfigurationNotification.type, { settings })
+    await this.#life?.client.sendNotification(DidChangeConfigurationNotification.type, {
+      settings: { hearth: settings },
+    })
   }
 
   dispose(): void {

@@ -11,15 +11,18 @@ export const configuration: Feature = {
       if (!canFetch) return
       connection.workspace
         .getConfiguration('hearth')
-        .then((fetched: unknown) => host.configure(fetched))
+        .then((fetched: unknown) => {
+          // An editor without a section of ours answers null, and keeps what it said at the start.
+          if (fetched !== null) host.configure(fetched)
+        })
         .catch((error: unknown) => host.log.warn(`Settings were not read: ${describeError(error)}`))
     })
     return {}
   },
 }
 
-/** Our part of pushed settings: under `hearth`, or all of them. Undefined when nothing was pushed. */
-export function ownSettings(pushed: unknown): unknown {
-  if (typeof pushed !== 'object' || pushed === null || Object.keys(pushed).length === 0) return undefined
-  return 'hearth' in pushed ? pushed.hearth : pushed
+/** The section `hearth` of pushed settings. Undefined without one: other servers' settings are not ours to take. */
+function ownSettings(pushed: unknown): unknown {
+  if (typeof pushed !== 'object' || pushed === null || !('hearth' in pushed)) return undefined
+  return pushed.hearth ?? undefined
 }
