@@ -9,6 +9,14 @@ export interface PlacedTensor extends TensorInfo {
   offset: number
 }
 
+/** Tensors of a model without a word about the model. */
+export interface TensorFile {
+  readonly tensors: ReadonlyMap<string, TensorInfo>
+  /** As in Checkpoint. */
+  read(tensor: string, offset: number, length: number): Promise<Uint8Array>
+  close(): Promise<void>
+}
+
 /** Throws EngineError `bad-file` when there is no such tensor or it has no such bytes. `file` names the model in messages. */
 export async function readTensor(
   file: string,

@@ -3,17 +3,9 @@
 import path from 'node:path'
 import { EngineError } from '../protocol/errors'
 import { kindOfPath, listFolder, openFile, type ByteSource } from './byte-source'
-import type { TensorInfo } from './checkpoint'
 import { byteLength, type TensorType } from './ggml-types'
-import { readTensor, type PlacedTensor } from './read-tensor'
+import { readTensor, type PlacedTensor, type TensorFile } from './read-tensor'
 import { isJsonObject, parseStrictJson } from './strict-json'
-
-/** Tensors of a model in one or many safetensors files. */
-export interface SafetensorsModel {
-  readonly tensors: ReadonlyMap<string, TensorInfo>
-  read(tensor: string, offset: number, length: number): Promise<Uint8Array>
-  close(): Promise<void>
-}
 
 /** Every limit is far above what real models use and far below what hurts. */
 export const limits = {
@@ -40,7 +32,7 @@ export const limits = {
  * .safetensors file of another name. Throws EngineError `model-missing` when there is none, `bad-file` for anything that is not
  * whole and well-formed, `unsupported-arch` for tensors that are not F32, F16 or BF16.
  */
-export async function openSafetensors(location: string, signal?: AbortSignal): Promise<SafetensorsModel> {
+export async function openSafetensors(location: string, signal?: AbortSignal): Promise<TensorFile> {
   const { files, listed } = await findFiles(location, signal)
   const sources: ByteSource[] = []
   const close = async (): Promise<void> => {
