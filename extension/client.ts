@@ -29,6 +29,7 @@ import { documentSelector } from './documents'
 import { ghostTextMiddleware } from './ghost-text'
 import { findRuntime, runtimeEnvironment, type Runtime } from './launch'
 import type { LogChannel } from './log'
+import { Renewable } from './renewable'
 import { RestartPolicy } from './restart-policy'
 import { fromWire } from './wire-error'
 
@@ -42,8 +43,10 @@ export class Engine implements vscode.Disposable {
   #status: EngineStatus = stopped('starting', 'Starting the engine.')
   #runtime: { key: string; found: Runtime } | undefined
   #life: Life | undefined
-  #connected: Promise<LanguageClient> | undefined
-  #abort = new AbortController()
+  readonly #runs = new Renewable<LanguageClient>({
+    begin: (failure, signal) => this.#quiet(this.#run(failure, signal)),
+    end: () => this.#end(),
+  })
 
   /** @param script absolute path of `dist/engine.js` */
   constructor(
@@ -59,31 +62,27 @@ export class Engine implements vscode.Disposable {
 
   /** Starts the engine unless it is there. Failures end up in `status`, never as a rejection. */
   start(): void {
-    this.#connected ??= this.#quiet(this.#run(undefined, this.#abort.signal))
+    this.#runs.start()
   }
 
   /** The running client; waits while the engine starts. @throws EngineError when it could not be started. */
   async client(): Promise<LanguageClient> {
-    this.start()
-    if (this.#connected === undefined) throw new EngineError('internal', 'The engine is not running.')
-    return this.#connected
+    const client = await this.#runs.current()
+    if (client === undefined) throw new EngineError('internal', 'The engine is not running.')
+    return client
   }
 
   /** Ends the process and starts a new one, looking for a runtime afresh. */
   async restart(): Promise<void> {
-    await this.stop()
-    this.#abort = new AbortController()
-    this.#policy.reset()
-    this.#runtime = undefined
-    this.start()
+    await this.#runs.renew(() => {
+      this.#policy.reset()
+      this.#runtime = undefined
+    })
   }
 
+  /** Ends the process for good. */
   async stop(): Promise<void> {
-    this.#abort.abort()
-    this.#connected = undefined
-    const life = this.#life
-    this.#life = undefined
-    await life?.end()
+    await this.#runs.stop()
   }
 
   /** Hands changed settings to the engine; before it runs there is nothing to do, it gets them at the start. */
@@ -118,6 +117,7 @@ export class Engine implements vscode.Disposable {
     this.#setStatus(stopped('starting', 'Starting the engine.'))
     const settings = readSettings()
     const runtime = await this.#findRuntime(settings, signal)
+    signal.throwIfAborted()
     const life = new Life(runtime, this.script, this.log)
     life.client.onNotification(StatusNotification.type, (status) => this.#setStatus(status))
     this.#life = life
@@ -137,7 +137,13 @@ export class Engine implements vscode.Disposable {
   #onDeath(life: Life, reason: string): void {
     if (this.#life !== life) return
     this.#life = undefined
-    this.#connected = this.#quiet(this.#run(new Error(`The engine ended (${reason}).`), this.#abort.signal))
+    this.#runs.replace(new Error(`The engine ended (${reason}).`))
+  }
+
+  async #end(): Promise<void> {
+    const life = this.#life
+    this.#life = undefined
+    await life?.end()
   }
 
   async #backOff(reason: Error, signal: AbortSignal): Promise<void> {
