@@ -47,12 +47,15 @@ class Conversation {
     context.signal.addEventListener('abort', close, { once: true })
     // In raw mode the terminal sends no signal, so readline tells.
     lines.on('SIGINT', () => (this.#answering ? this.#answering.abort() : close()))
+    // The input may end while its last lines are still being answered; newer Nodes refuse to prompt then.
+    let closed = false
+    lines.once('close', () => (closed = true))
     lines.prompt()
     for await (const line of lines) {
       if (line.trim() === '/exit') break
       await this.#handle(line)
       if (context.signal.aborted) break
-      lines.prompt()
+      if (!closed) lines.prompt()
     }
     lines.close()
   }
