@@ -122,7 +122,7 @@ export namespace RequestLogRequest {
   export const type = new RequestType0<Entry[], void>('hearth/requestLog')
 }
 
-/** Forget the conversation's cached state, so its memory is free for others. */
+/** Forget the conversation, so that nothing of it is left in the engine's state; the memory is kept for the next one. */
 export namespace ResetChatNotification {
   export const type = new NotificationType0('hearth/resetChat')
 }
