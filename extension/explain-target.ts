@@ -13,6 +13,8 @@ export interface Range {
 /** As VS Code's DocumentSymbol: a tree, each range containing its children. */
 export interface SymbolNode {
   name: string
+  /** VS Code's SymbolKind. */
+  kind: number
   range: Range
   children: readonly SymbolNode[]
 }
@@ -27,9 +29,14 @@ export interface ExplainTarget {
 // Up to here a file is better explained whole than by the paragraph around the cursor.
 const smallFileLines = 60
 
+// What is worth explaining by itself, as vscode.SymbolKind counts: class, method, constructor, enum, interface,
+// function, struct, operator. A local variable is a symbol too, and says nothing without its function.
+const wholeKinds = new Set([4, 5, 8, 9, 10, 11, 22, 24])
+
 /**
- * The selection without the blank lines around it; else the innermost symbol around the cursor; else the whole file while it is small;
- * else the paragraph (lines up to the next blank one). Undefined when there is nothing but blank lines.
+ * The selection without the blank lines around it; else the innermost function, class or the like around the
+ * cursor, else the innermost symbol of several lines, else the innermost of all; else the whole file while it is
+ * small; else the paragraph (lines up to the next blank one). Undefined when there is nothing but blank lines.
  */
 export function explainTarget(
   lines: readonly string[],
@@ -38,7 +45,7 @@ export function explainTarget(
 ): ExplainTarget | undefined {
   const selected = withoutBlankEnds(lines, selection)
   if (selected !== undefined) return { name: undefined, range: selected }
-  const symbol = innermost(symbols, selection.start)
+  const symbol = worthExplaining(enclosing(symbols, selection.start))
   if (symbol !== undefined) return { name: symbol.name, range: symbol.range }
   if (lines.every((line) => line.trim() === '')) return undefined
   return {
@@ -64,7 +71,8 @@ export function explainTitle(target: ExplainTarget, path: string, languageId: st
 function withoutBlankEnds(lines: readonly string[], { start, end }: Range): Range | undefined {
   let first = start
   let last = end
-  while (isBefore(first, last) && textAfter(lines, first) === '') first = { line: first.line + 1, character: 0 }
+  while (isBefore(first, last) && textAfter(lines, first) === '')
+    first = { line: first.line + 1, character: 0 }
   while (isBefore(first, last) && textBefore(lines, last) === '') {
     last = { line: last.line - 1, character: lines[last.line - 1]?.length ?? 0 }
   }
@@ -79,9 +87,18 @@ function textBefore(lines: readonly string[], { line, character }: Position): st
   return (lines[line] ?? '').slice(0, character).trim()
 }
 
-function innermost(symbols: readonly SymbolNode[], position: Position): SymbolNode | undefined {
+function worthExplaining(around: readonly SymbolNode[]): SymbolNode | undefined {
+  return (
+    around.findLast(({ kind }) => wholeKinds.has(kind)) ??
+    around.findLast(({ range }) => range.end.line > range.start.line) ??
+    around.at(-1)
+  )
+}
+
+// Outermost first.
+function enclosing(symbols: readonly SymbolNode[], position: Position): SymbolNode[] {
   const around = symbols.find(({ range }) => contains(range, position))
-  return around === undefined ? undefined : (innermost(around.children, position) ?? around)
+  return around === undefined ? [] : [around, ...enclosing(around.children, position)]
 }
 
 function paragraph(lines: readonly string[], at: number): Range {

@@ -97,7 +97,13 @@ describe('what is explained', () => {
     'x = 1', //                 10
     'y = 2', //                 11
   ]
-  const symbols: SymbolNode[] = [symbol('Tree', 3, 8, [symbol('grow', 4, 5, []), symbol('fall', 7, 8, [])])]
+  const [classKind, functionKind, variableKind] = [4, 11, 12]
+  const symbols: SymbolNode[] = [
+    symbol('Tree', 3, 8, [symbol('grow', 4, 5, [], functionKind), symbol('fall', 7, 8, [])], classKind),
+  ]
+  const local = [symbol('size', 5, 5, [], variableKind)]
+  const locals = [symbol('Tree', 3, 8, [symbol('grow', 4, 5, local, functionKind)], classKind)]
+  const table = [symbol('table', 3, 8, [symbol('size', 5, 5, [], variableKind)], variableKind)]
   const long = [...code, ...Array.from({ length: 60 }, () => '# filler')]
   const rows: [
     name: string,
@@ -111,6 +117,9 @@ describe('what is explained', () => {
     ['a selection without the blank lines around it', code, symbols, 6, 9, '7-8'],
     ['a selection of nothing but blank lines: what is there', ['', '', 'x = 1'], [], 1, 2, '1-3'],
     ['the innermost symbol', code, symbols, 5, 5, 'grow 4-5'],
+    ['a local variable: its function', code, locals, 5, 5, 'grow 4-5'],
+    ['an entry of a table: the table', code, table, 5, 5, 'table 3-8'],
+    ['a constant of one line by itself', code, [symbol('x', 10, 10, [], variableKind)], 10, 10, 'x 10-10'],
     ['between methods: the class', code, symbols, 6, 6, 'Tree 3-8'],
     ['no symbols, small file: all of it', code, [], 5, 5, '1-11'],
     ['outside symbols, long file: the paragraph', long, symbols, 10, 10, '10-71'],
@@ -257,9 +266,10 @@ it('the page allows its own script and stylesheet and nothing else', () => {
   )
 })
 
-function symbol(name: string, first: number, last: number, children: SymbolNode[]): SymbolNode {
+function symbol(name: string, first: number, last: number, children: SymbolNode[], kind = 5): SymbolNode {
   return {
     name,
+    kind,
     range: { start: { line: first - 1, character: 0 }, end: { line: last - 1, character: 99 } },
     children,
   }
