@@ -14,6 +14,8 @@ export interface Turn extends ViewMessage {
 // workspaceState is one row of a database that VS Code reads at every start.
 const maxStoredTurns = 200
 const maxStoredCharacters = 1_000_000
+// A pasted log must not push everything else out. More than most models could take in anyway.
+const maxTurnCharacters = 200_000
 
 const usageSchema = v.object({
   promptTokens: v.number(),
@@ -45,11 +47,12 @@ export function parseStored(raw: unknown): Turn[] {
   )
 }
 
-/** The newest turns that fit the store, always beginning with a question. */
-export function toStored(turns: readonly Turn[]): Turn[] {
+/** The newest turns that fit the store, huge ones cut short, always beginning with a question. */
+export function toStored(whole: readonly Turn[]): Turn[] {
+  const turns = whole.slice(-maxStoredTurns).map(shorten)
   let budget = maxStoredCharacters
   let start = turns.length
-  while (start > 0 && turns.length - start < maxStoredTurns) {
+  while (start > 0) {
     const turn = turns[start - 1]
     budget -= (turn?.text.length ?? 0) + (turn?.explain?.code.length ?? 0)
     if (budget < 0) break
@@ -57,6 +60,19 @@ export function toStored(turns: readonly Turn[]): Turn[] {
   }
   while (turns[start]?.role === 'assistant') start++
   return turns.slice(start)
+}
+
+function shorten(turn: Turn): Turn {
+  const { explain } = turn
+  return {
+    ...turn,
+    text: cut(turn.text),
+    ...(explain === undefined ? {} : { explain: { ...explain, code: cut(explain.code) } }),
+  }
+}
+
+function cut(text: string): string {
+  return text.length <= maxTurnCharacters ? text : `${text.slice(0, maxTurnCharacters)}\n[cut]`
 }
 
 /**

@@ -178,15 +178,27 @@ describe('conversation', () => {
     assert.ok(stored.length <= 200 && stored.length > 190)
   })
   it('the store is bounded in characters too', () => {
-    const turns = [
-      turn('u', 'x'.repeat(900_000)),
-      turn('a', 'y'.repeat(900_000)),
-      turn('u', 'short'),
-      turn('a', 'answer'),
-    ]
+    const turns = Array.from({ length: 20 }, (_, i) => turn(i % 2 === 0 ? 'u' : 'a', `${i}`.repeat(70_000)))
+    const stored = toStored([...turns, turn('u', 'short'), turn('a', 'answer')])
+    const characters = stored.reduce((sum, { text }) => sum + text.length, 0)
+    assert.ok(characters > 700_000 && characters <= 1_000_000, `${characters}`)
+    assert.deepEqual([stored[0]?.role, stored.at(-1)?.text], ['user', 'answer'])
+  })
+  it('one huge turn is stored cut short and pushes nothing out', () => {
+    const code = 'z'.repeat(1_500_000)
+    const huge: Turn = {
+      ...turn('u', 'x'.repeat(1_200_000)),
+      explain: { code, languageId: 'c', path: 'a.c' },
+    }
+    const stored = toStored([turn('u', 'short'), turn('a', 'answer'), huge, turn('a', 'y'.repeat(1_100_000))])
     assert.deepEqual(
-      toStored(turns).map(({ text }) => text),
-      ['short', 'answer'],
+      stored.map(({ text, explain }) => [text.slice(0, 6), text.length, explain?.code.length]),
+      [
+        ['short', 5, undefined],
+        ['answer', 6, undefined],
+        ['xxxxxx', 200_006, 200_006],
+        ['yyyyyy', 200_006, undefined],
+      ],
     )
   })
 })
