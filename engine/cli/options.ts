@@ -1,5 +1,6 @@
 // Turns what was typed into values that commands can trust; every option's name, meaning and check is a row here.
 import * as v from 'valibot'
+import { expandHome } from '../base/home-path'
 import { EngineError } from '../protocol/errors'
 import { defaultModel } from '../provider/catalog'
 
@@ -40,7 +41,7 @@ export const optionRows = {
   model: {
     flag: '--model <M>',
     help: `A GGUF file, a folder with one, or a name of the catalog (default: ${defaultModel})`,
-    schema: v.optional(text, defaultModel),
+    schema: v.optional(v.pipe(text, v.transform(expandHome)), defaultModel),
   },
   device: { flag: '--device <D>', help: 'auto, webgpu or cpu (default: auto)', schema: v.optional(device) },
   backend: { flag: '--backend <D>', help: 'Same as --device', schema: v.optional(device) },

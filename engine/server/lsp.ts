@@ -9,6 +9,7 @@ import {
   type InitializeResult,
 } from 'vscode-languageserver/node'
 import { TextDocument } from 'vscode-languageserver-textdocument'
+import { expandHome } from '../base/home-path'
 import { createLog, type Log } from '../base/log'
 import { createCompleter } from '../complete/complete'
 import { describeError, toWire, EngineError } from '../protocol/errors'
@@ -86,10 +87,13 @@ function createHost(
   log: Log,
 ): Host {
   let settings = parseSettings(field(client.initializationOptions, 'settings'))
-  const requests = createRequestLog()
+  const requests = createRequestLog(log)
   const modelHost = createModelHost(
     {
-      source: { ensure: ensureModel, open: openLocal },
+      source: {
+        ensure: (model, report, signal) => ensureModel(expandHome(model), report, signal),
+        open: openLocal,
+      },
       log,
       display: (title) => displayOwn(connection, title, log),
       onSwap: () => completer.reset(),
