@@ -12,7 +12,9 @@ import {
   DidChangeTextDocumentNotification,
   ErrorCodes,
   LSPErrorCodes,
+  LogTraceNotification,
   ResponseError,
+  SetTraceNotification,
   WorkDoneProgress,
 } from 'vscode-languageserver-protocol/node'
 import type { EngineErrorCode, WireError } from '../../engine/protocol/errors'
@@ -140,6 +142,21 @@ describe('engine over LSP', () => {
       assert.match(entry?.prompt ?? '', /```typescript\nconst a = `\$&`\n```$/)
     })
 
+    it('shows prompts to a client that traces, and to no other', async () => {
+      const traced: string[] = []
+      const listener = engine.connection.onNotification(LogTraceNotification.type, ({ message }) => {
+        traced.push(message)
+      })
+      await engine.connection.sendRequest(ChatRequest.type, question)
+      assert.deepEqual(traced, [])
+      await engine.connection.sendNotification(SetTraceNotification.type, { value: 'messages' })
+      await engine.connection.sendRequest(ChatRequest.type, question)
+      await engine.connection.sendNotification(SetTraceNotification.type, { value: 'off' })
+      listener.dispose()
+      assert.match(traced.join('\n'), /^chat, \w+:\nuser: Why\?\n/m)
+      assert.ok(!engine.logs.some((line) => line.includes('Why?')))
+    })
+
     it('is busy while it answers', () => {
       const states = engine.statuses.map(({ state }) => state)
       const busy = states.indexOf('busy')
@@ -216,6 +233,13 @@ describe('engine over LSP', () => {
         wire: 'model-missing',
         says: /nowhere/,
       },
+      {
+        name: 'a model that is not there, below the home folder',
+        send: () => engine.connection.sendRequest(LoadModelRequest.type, { model: '~/nowhere/model.gguf' }),
+        code: LSPErrorCodes.RequestFailed,
+        wire: 'model-missing',
+        says: /^"(?:[^~].*)[\\/]nowhere/,
+      },
     ]
     for (const row of refusals) {
       it(`refuses ${row.name} and lives on`, async () => {
@@ -267,6 +291,32 @@ describe('engine over LSP', () => {
   it('tells an extension of another version to reload', async () => {
     const start = startEngine({ initializationOptions: { protocolVersion: 999, settings } })
     await assert.rejects(start, /version 999 .* Reload the window/)
+  })
+
+  it('says goodbye in the middle of an answer: what was said is the result', async () => {
+    const engine = await startEngine({ settings })
+    await engine.status(isReady)
+    let quit: Promise<number | null> | undefined
+    engine.connection.onProgress(ChatRequest.delta, 'last', () => {
+      quit ??= engine.quit()
+    })
+    const result = await engine.connection.sendRequest(ChatRequest.type, {
+      ...question,
+      partialResultToken: 'last',
+    })
+    assert.equal(result.finishReason, 'cancelled')
+    assert.equal(await quit, 0)
+  })
+
+  it('a window too small for the suggestion asked for means no ghost text, not an error', async () => {
+    const small = { ...settings, contextLength: 256, completion: { maxTokens: 512 } }
+    const engine = await startEngine({ settings: small })
+    await engine.status(isReady)
+    await engine.open('file:///a.ts', 'typescript', `${'const a = 1\n'.repeat(100)}const b = `)
+    await engine.complete('file:///a.ts', 100, 10)
+    const answer = await engine.connection.sendRequest(ChatRequest.type, question)
+    assert.ok(answer.text.length > 0)
+    await engine.quit()
   })
 
   it('a chat that comes while the model loads waits for it; ghost text does not', async () => {
