@@ -1,9 +1,8 @@
 // The wire to the extension host, typed at both ends, and the state that survives a reload.
-import type { FromView, ToView, ViewMessage } from '../engine/protocol/webview'
+import type { FromView, ToView } from '../engine/protocol/webview'
 
-/** What the page shows again before the host has answered. */
+/** What only the page knows; the conversation comes from the host. */
 export interface SavedState {
-  messages: ViewMessage[]
   draft: string
 }
 

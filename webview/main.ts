@@ -4,10 +4,13 @@ import { createView } from './render'
 import { emptyState, reduce, type ViewState } from './state'
 import './style.css'
 
+// Every save crosses to the host and its disk.
+const saveAfterMs = 300
+
 const bridge = connect()
-const saved = bridge.load()
-let state: ViewState = { ...emptyState, messages: saved?.messages ?? [] }
-let draft = saved?.draft ?? ''
+let state: ViewState = emptyState
+let draft = bridge.load()?.draft ?? ''
+let saving: number | undefined
 let frame: number | undefined
 
 const root = document.createElement('main')
@@ -23,17 +26,19 @@ const view = createView(root, {
   run: (command) => bridge.post({ type: 'run', command }),
   draftChanged: (text) => {
     draft = text
-    save()
+    // What was sent must not come back as a draft, however soon the page is closed.
+    if (text === '') save()
+    else saving ??= window.setTimeout(save, saveAfterMs)
   },
 })
 
 bridge.listen((message) => {
   state = reduce(state, message)
   if (message.type === 'focus') view.focus()
-  if (message.type !== 'delta') save()
   // Several messages may arrive within one frame; drawing once is enough.
   frame ??= requestAnimationFrame(draw)
 })
+window.addEventListener('pagehide', save)
 view.setDraft(draft)
 draw()
 bridge.post({ type: 'ready' })
@@ -44,5 +49,7 @@ function draw(): void {
 }
 
 function save(): void {
-  bridge.save({ messages: [...state.messages], draft })
+  clearTimeout(saving)
+  saving = undefined
+  bridge.save({ draft })
 }

@@ -71,6 +71,7 @@ export interface OpenOptions {
   /** What `getState` returns, as after a reload. */
   saved?: unknown
   reducedMotion?: boolean
+  width?: number
   height?: number
 }
 
@@ -82,6 +83,8 @@ export interface ChatPage {
   /** Delivers messages of the host and waits until they are drawn. */
   send(...messages: ToView[]): Promise<void>
   savedState(): Promise<unknown>
+  /** How often the page saved its state. */
+  saves(): Promise<unknown>
   /** Policy violations, console errors and page errors so far. */
   complaints(): Promise<string[]>
   /** Picture for people, in test/screenshots. */
@@ -105,9 +108,9 @@ export async function launchChromium(): Promise<Chromium> {
 }
 
 async function open(browser: Browser, options: OpenOptions): Promise<ChatPage> {
-  const { theme = 'dark', saved, reducedMotion = false, height = 720 } = options
+  const { theme = 'dark', saved, reducedMotion = false, width = 360, height = 720 } = options
   const context = await browser.newContext({
-    viewport: { width: 360, height },
+    viewport: { width, height },
     reducedMotion: reducedMotion ? 'reduce' : 'no-preference',
   })
   const page = await context.newPage()
@@ -133,6 +136,7 @@ async function open(browser: Browser, options: OpenOptions): Promise<ChatPage> {
       )
     },
     savedState: () => page.evaluate('window.savedState'),
+    saves: () => page.evaluate('window.saves'),
     complaints: async () => [...((await page.evaluate('window.violations')) as string[]), ...errors],
     close: () => context.close(),
     screenshot: async (name) => {
@@ -167,6 +171,7 @@ function hostScript(theme: ThemeName, saved: unknown): string {
   const { kind, colors } = themes[theme]
   return `
     window.posted = []
+    window.saves = 0
     window.violations = []
     window.savedState = ${JSON.stringify(saved) ?? 'undefined'}
     document.addEventListener('securitypolicyviolation', (event) =>
@@ -176,7 +181,10 @@ function hostScript(theme: ThemeName, saved: unknown): string {
       return {
         postMessage: (message) => window.posted.push(structuredClone(message)),
         getState: () => window.savedState,
-        setState: (state) => (window.savedState = structuredClone(state)),
+        setState: (state) => {
+          window.saves++
+          window.savedState = structuredClone(state)
+        },
       }
     }
     const defaults = new CSSStyleSheet()
