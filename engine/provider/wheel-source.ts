@@ -74,11 +74,10 @@ async function reportGrowth(
 
 async function folderBytes(folder: string): Promise<number> {
   let bytes = 0
-  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => [])) {
-    if (!entry.isFile()) continue
+  for (const name of await readdir(folder, { recursive: true }).catch(() => [])) {
     // A temporary file may be gone by now; then it counts nothing.
-    bytes += await stat(path.join(entry.parentPath, entry.name)).then(
-      (found) => found.size,
+    bytes += await stat(path.join(folder, name)).then(
+      (found) => (found.isFile() ? found.size : 0),
       () => 0,
     )
   }
