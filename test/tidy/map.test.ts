@@ -36,5 +36,6 @@ describe('map', () => {
 })
 
 function isMissing(file: string): boolean {
-  return !existsSync(file)
+  // Pictures are written by the suites themselves, so a fresh clone has none.
+  return file !== 'test/screenshots/' && !existsSync(file)
 }
