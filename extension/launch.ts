@@ -35,8 +35,9 @@ export interface Surroundings {
 }
 
 const probeTimeoutMs = 15_000
-// The engine is built for Node.js 20; an older one dies of syntax errors that explain nothing.
-const oldestNode = 20
+// What the oldest supported editor carries. Node.js 20.3 has AbortSignal.any but no Symbol.dispose, which the engine
+// needs too; an older one dies of errors that explain nothing.
+const oldestNode = [20, 9] as const
 
 /**
  * The runtime to use: the first whose probe reports WebGPU, else the first that runs at all, for the processor.
@@ -62,7 +63,7 @@ export async function findRuntime(
       'internal',
       `No Node.js could run the engine. ${attempts.map(describeAttempt).join('; ')}.`,
       {
-        hint: 'Install Node.js 20 or newer, or set "hearth.engine.nodePath" to one.',
+        hint: 'Install Node.js 20.9 or newer, or set "hearth.engine.nodePath" to one.',
       },
     )
   }
@@ -159,12 +160,20 @@ export function readProbe(stdout: string): ProbeResult {
   for (const line of stdout.trim().split('\n').reverse()) {
     const found = parseLine(line)
     if (found === undefined) continue
-    const major = Number.parseInt(found.node.replace(/^v/, ''), 10)
-    if (!(major >= oldestNode))
-      return { ok: false, reason: `Node.js ${found.node} is older than ${oldestNode}` }
+    if (!isNewEnough(found.node)) {
+      return {
+        ok: false,
+        reason: `Node.js ${found.node} is older than ${oldestNode.join('.')}, which the engine needs`,
+      }
+    }
     return { ok: true, node: found.node.replace(/^v/, ''), webgpu: found.webgpu }
   }
   return { ok: false, reason: 'the probe printed no result' }
+}
+
+function isNewEnough(version: string): boolean {
+  const [major = 0, minor = 0] = version.replace(/^v/, '').split('.').map(Number)
+  return major > oldestNode[0] || (major === oldestNode[0] && minor >= oldestNode[1])
 }
 
 function parseLine(line: string): { node: string; webgpu: string } | undefined {

@@ -1,6 +1,14 @@
 // The runtime ladder against real processes: small scripts play engines that work, fail, hang and babble.
 import assert from 'node:assert/strict'
-import { mkdtempSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  mkdtempSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { createLog } from '../../engine/base/log'
@@ -54,8 +62,8 @@ describe('launch', () => {
       ],
       [
         'a driver that prints',
-        `console.log('MESA: warning'); console.log('{"node":"20.1.0","webgpu":"ok"}'); console.log('{bye}')`,
-        { ok: true, node: '20.1.0', webgpu: 'ok' },
+        `console.log('MESA: warning'); console.log('{"node":"20.9.0","webgpu":"ok"}'); console.log('{bye}')`,
+        { ok: true, node: '20.9.0', webgpu: 'ok' },
       ],
       [
         'exit code',
@@ -64,7 +72,12 @@ describe('launch', () => {
       ],
       ['crash', `process.kill(process.pid, 'SIGSEGV')`, /^SIGSEGV/],
       ['silence', ``, /printed no result/],
-      ['old', `console.log('{"node":"18.20.0","webgpu":"ok"}')`, /18\.20\.0 is older than 20/],
+      ['old', `console.log('{"node":"18.20.0","webgpu":"ok"}')`, /18\.20\.0 is older than 20\.9, which/],
+      [
+        'a little too old',
+        `console.log('{"node":"v20.8.1","webgpu":"ok"}')`,
+        /v20\.8\.1 is older than 20\.9, which/,
+      ],
       ['other JSON', `console.log('{"node":20,"webgpu":true}')`, /printed no result/],
       ['hang', `setInterval(() => {}, 1000)`, /no answer within 0\.5 s/],
       ['flood', `process.stdout.write('x'.repeat(5e6)); process.exitCode = 1`, /^exit code 1$/],
@@ -228,11 +241,26 @@ describe('launch', () => {
   })
 
   it('the last line that is JSON counts', () => {
-    assert.deepEqual(readProbe('{"node":"20.0.0","webgpu":"no"}\n{"node":"20.0.0","webgpu":"ok"}\n'), {
+    assert.deepEqual(readProbe('{"node":"20.9.0","webgpu":"no"}\n{"node":"20.9.0","webgpu":"ok"}\n'), {
       ok: true,
-      node: '20.0.0',
+      node: '20.9.0',
       webgpu: 'ok',
     })
+  })
+
+  it('engine and extension name nothing that the oldest Node.js lacks', () => {
+    const newer = /\.parentPath\b|\bPromise\.withResolvers\b|\bArray\.fromAsync\b|\bPromise\.try\b/
+    const files = ['engine', 'extension'].flatMap((root) =>
+      readdirSync(root, { recursive: true, encoding: 'utf8' })
+        .filter((name) => name.endsWith('.ts'))
+        .map((name) => path.join(root, name)),
+    )
+    assert.ok(files.length > 50)
+    const isNewer = (line: string): boolean => !line.trim().startsWith('//') && newer.test(line)
+    assert.deepEqual(
+      files.filter((file) => readFileSync(file, 'utf8').split('\n').some(isNewer)),
+      [],
+    )
   })
 
   it("does not hand the user's NODE_OPTIONS to the engine", () => {
