@@ -27,7 +27,7 @@ import type { Settings } from '../engine/protocol/settings'
 import { readSettings } from './configuration'
 import { documentSelector } from './documents'
 import { ghostTextMiddleware } from './ghost-text'
-import { findRuntime, runtimeEnvironment, type Runtime } from './launch'
+import { findRuntime, runtimeEnvironment, stillHolds, type Choice, type Runtime } from './launch'
 import type { LogChannel } from './log'
 import { Renewable } from './renewable'
 import { RestartPolicy } from './restart-policy'
@@ -41,7 +41,7 @@ export class Engine implements vscode.Disposable {
   readonly #statusChanged = new vscode.EventEmitter<EngineStatus>()
   readonly #policy = new RestartPolicy()
   #status: EngineStatus = stopped('starting', 'Starting the engine.')
-  #runtime: { key: string; found: Runtime } | undefined
+  #runtime: Choice | undefined
   #life: Life | undefined
   readonly #runs = new Renewable<LanguageClient>({
     begin: (failure, signal) => this.#quiet(this.#run(failure, signal)),
@@ -90,6 +90,12 @@ export class Engine implements vscode.Disposable {
     await this.#life?.client.sendNotification(DidChangeConfigurationNotification.type, {
       settings: { hearth: settings },
     })
+  }
+
+  /** Whether another Node.js might be chosen under these settings, which takes a restart. */
+  needsRestart(settings: Settings): boolean {
+    const wanted = { nodePath: settings.engine.nodePath, wantsGpu: settings.device !== 'cpu' }
+    return this.#runtime === undefined || !stillHolds(this.#runtime, wanted)
   }
 
   dispose(): void {
@@ -161,18 +167,17 @@ export class Engine implements vscode.Disposable {
 
   // Probing opens a GPU device, which takes a second; a restart after a crash need not ask again.
   async #findRuntime(settings: Settings, signal: AbortSignal): Promise<Runtime> {
-    const key = `${settings.engine.nodePath}|${settings.device}`
-    if (this.#runtime?.key !== key) {
+    const wanted = { nodePath: settings.engine.nodePath, wantsGpu: settings.device !== 'cpu' }
+    if (this.#runtime === undefined || !stillHolds(this.#runtime, wanted)) {
       const around = {
-        nodePath: settings.engine.nodePath,
+        nodePath: wanted.nodePath,
         execPath: process.execPath,
         electron: process.versions['electron'] !== undefined,
         path: process.env['PATH'] ?? '',
       }
-      const options = { wantsGpu: settings.device !== 'cpu' }
-      this.#runtime = { key, found: await findRuntime(this.script, around, options, this.log, signal) }
+      this.#runtime = await findRuntime(this.script, around, wanted, this.log, signal)
     }
-    return this.#runtime.found
+    return this.#runtime.runtime
   }
 
   // Marks the promise as looked after: a start that nobody waits for must not be an unhandled rejection.

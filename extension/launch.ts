@@ -39,6 +39,19 @@ const probeTimeoutMs = 15_000
 // needs too; an older one dies of errors that explain nothing.
 const oldestNode = [20, 9] as const
 
+/** A runtime, and what it was chosen for. */
+export interface Choice {
+  runtime: Runtime
+  nodePath: string
+  /** Whether no other choice would be better for a GPU. False when nobody asked for one and this one has none. */
+  forGpu: boolean
+}
+
+/** Whether a choice still holds under these settings. */
+export function stillHolds(choice: Choice, wanted: { nodePath: string; wantsGpu: boolean }): boolean {
+  return choice.nodePath === wanted.nodePath && (choice.forGpu || !wanted.wantsGpu)
+}
+
 /**
  * The runtime to use: the first whose probe reports WebGPU, else the first that runs at all, for the processor.
  * @throws EngineError `internal` when none runs, with every attempt in the message.
@@ -49,7 +62,7 @@ export async function findRuntime(
   options: { wantsGpu: boolean },
   log: Log,
   signal: AbortSignal,
-): Promise<Runtime> {
+): Promise<Choice> {
   const attempts: Attempt[] = []
   for (const runtime of candidates(around)) {
     const result = await probe(runtime, engine, signal)
@@ -68,7 +81,10 @@ export async function findRuntime(
     )
   }
   log.info(`The engine runs on ${chosen.title} (${chosen.command})`)
-  return chosen
+  const hasGpu = attempts.some(
+    ({ runtime, result }) => runtime === chosen && result.ok && result.webgpu === 'ok',
+  )
+  return { runtime: chosen, nodePath: around.nodePath, forGpu: options.wantsGpu || hasGpu }
 }
 
 /** The ladder, best first. One binary is tried once, however many names it has. */

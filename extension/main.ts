@@ -131,12 +131,17 @@ async function reportAccepted(engine: Engine, uri: string, text: string, log: Lo
   }
 }
 
+// Which Node.js runs the engine hangs on these: one may lack the GPU that another has.
+const runtimeSettings = ['hearth.engine.nodePath', 'hearth.device']
+
 function watchSettings(engine: Engine, log: LogChannel): vscode.Disposable {
   return vscode.workspace.onDidChangeConfiguration(async (event) => {
     if (!event.affectsConfiguration('hearth')) return
     try {
-      if (event.affectsConfiguration('hearth.engine.nodePath')) await offerRestart(engine)
-      else await engine.configure(readSettings())
+      const settings = readSettings()
+      await engine.configure(settings)
+      if (runtimeSettings.some((key) => event.affectsConfiguration(key)) && engine.needsRestart(settings))
+        await offerRestart(engine)
     } catch (error) {
       log.error(`Settings were not handed to the engine: ${describeError(error)}`)
     }

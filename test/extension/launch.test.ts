@@ -20,6 +20,7 @@ import {
   probe,
   readProbe,
   runtimeEnvironment,
+  stillHolds,
   type ProbeResult,
   type Runtime,
   type Surroundings,
@@ -246,6 +247,32 @@ describe('launch', () => {
       node: '20.9.0',
       webgpu: 'ok',
     })
+  })
+
+  it('a choice holds until the setting changes, or a GPU is wanted that nobody looked for', async () => {
+    const noGpu = says('{"node":"20.9.0","webgpu":"External buffers are not allowed"}')
+    const gpu = says('{"node":"22.0.0","webgpu":"ok"}')
+    const rows: [body: string, lookedForGpu: boolean, nodePath: string, wantsGpu: boolean, holds: boolean][] =
+      [
+        [noGpu, false, '', false, true],
+        [noGpu, false, '', true, false],
+        [noGpu, true, '', true, true],
+        [gpu, false, '', true, true],
+        [gpu, true, '', false, true],
+        [gpu, true, '/other/node', true, false],
+      ]
+    for (const [i, [body, lookedForGpu, nodePath, wantsGpu, holds]] of rows.entries()) {
+      const execPath = runtimeFile(`holds-${i}`, body)
+      const around: Surroundings = { nodePath: '', execPath, electron: false, path: '' }
+      const choice = await findRuntime(
+        'engine.js',
+        around,
+        { wantsGpu: lookedForGpu },
+        createLog(() => undefined),
+        never,
+      )
+      assert.equal(stillHolds(choice, { nodePath, wantsGpu }), holds, `row ${i}`)
+    }
   })
 
   it('engine and extension name nothing that the oldest Node.js lacks', () => {
