@@ -74,7 +74,7 @@ const suites = [
     env: lavapipe,
     minutes: 10,
   },
-  { name: 'peer', takes: inFolder('peer'), needs: ['peer', 'model', 'lavapipe'], env: lavapipe, minutes: 15 },
+  { name: 'peer', takes: inFolder('peer'), needs: ['peer', 'model', 'lavapipe'], env: lavapipe, minutes: 20 },
   { name: 'package', takes: inFolder('package'), needs: ['tools', 'vsix'], minutes: 5 },
   {
     name: 'vscode',

@@ -1,20 +1,22 @@
-// Answers for llama.cpp: reads {model, prompts: {text}[], maxTokens} on stdin, writes each prompt's ids and its greedy continuation.
+// Answers for llama.cpp: reads {model, gpu, prompts: {text}[], maxTokens} on stdin, writes each prompt's ids and its greedy continuation.
 // A process of its own, because node-llama-cpp is ESM, is not installed at the top level, and has no place in our types.
 import { getLlama, LlamaLogLevel } from 'node-llama-cpp'
 
 // By default keys and values are kept as halves, which rounds them once more.
 const f32Cache = { experimentalKvCacheKeyType: 'F32', experimentalKvCacheValueType: 'F32' }
 
-const { model: modelPath, prompts, maxTokens } = JSON.parse(await readAll(process.stdin))
+const { model: modelPath, gpu, prompts, maxTokens } = JSON.parse(await readAll(process.stdin))
 // One thread: on a busy machine its spinning barriers make two threads a hundred times slower than one.
 const llama = await getLlama({
-  gpu: false,
+  gpu,
   build: 'never',
   logLevel: LlamaLogLevel.error,
   progressLogs: false,
   maxThreads: 1,
 })
-const model = await llama.loadModel({ modelPath, gpuLayers: 0 })
+// Where Vulkan finds no device, llama.cpp computes on the processor and says nothing.
+if (gpu && (await llama.getGpuDeviceNames()).length === 0) throw new Error(`llama.cpp found no ${gpu} device`)
+const model = await llama.loadModel({ modelPath, gpuLayers: gpu ? 'max' : 0 })
 const context = await model.createContext({ contextSize: 512, flashAttention: false, ...f32Cache })
 const rows = []
 for (const { text, tokens: given } of prompts) {
