@@ -10,6 +10,8 @@ export const ggufTensors: TransformerTensors = {
   q: 'blk.{n}.attn_q',
   k: 'blk.{n}.attn_k',
   v: 'blk.{n}.attn_v',
+  qNorm: 'blk.{n}.attn_q_norm',
+  kNorm: 'blk.{n}.attn_k_norm',
   attentionOutput: 'blk.{n}.attn_output',
   mlpNorm: 'blk.{n}.ffn_norm',
   gate: 'blk.{n}.ffn_gate',

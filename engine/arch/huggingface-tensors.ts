@@ -9,6 +9,8 @@ export const huggingfaceTensors: TransformerTensors = {
   q: 'model.layers.{n}.self_attn.q_proj',
   k: 'model.layers.{n}.self_attn.k_proj',
   v: 'model.layers.{n}.self_attn.v_proj',
+  qNorm: 'model.layers.{n}.self_attn.q_norm',
+  kNorm: 'model.layers.{n}.self_attn.k_norm',
   attentionOutput: 'model.layers.{n}.self_attn.o_proj',
   mlpNorm: 'model.layers.{n}.post_attention_layernorm',
   gate: 'model.layers.{n}.mlp.gate_proj',

@@ -2,9 +2,10 @@
 import { EngineError } from '../protocol/errors'
 import { llama } from './llama'
 import { qwen2 } from './qwen2'
+import { qwen3 } from './qwen3'
 import type { ArchSpec } from './spec'
 
-export const architectures: readonly ArchSpec[] = [llama, qwen2]
+export const architectures: readonly ArchSpec[] = [llama, qwen2, qwen3]
 
 /** The family that calls itself `name` in `general.architecture`. Throws `unsupported-arch`. */
 export function findArchitecture(name: string): ArchSpec {

@@ -16,6 +16,8 @@ export interface TransformerSpec {
   readonly attention: {
     readonly qkvBias: Presence
     readonly outputBias: Presence
+    /** `head`: q and k are normed head by head, before they turn. */
+    readonly qkNorm?: 'head'
   }
   readonly mlp: {
     readonly activation: Activation
@@ -46,6 +48,9 @@ export interface TransformerTensors {
   readonly q: string
   readonly k: string
   readonly v: string
+  /** Norms of q and k [headDim], in families that have them. */
+  readonly qNorm: string
+  readonly kNorm: string
   readonly attentionOutput: string
   readonly mlpNorm: string
   readonly gate: string

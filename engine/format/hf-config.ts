@@ -92,12 +92,23 @@ const families: Readonly<Record<string, Family | undefined>> = {
     architecture: 'qwen2',
     numbers: llamaNumbers,
     activations: ['silu'],
-    window: (config) =>
-      config.optionalBoolean('use_sliding_window') === true
-        ? config.optionalNumber('sliding_window')
-        : undefined,
+    window: windowOfQwen,
     tied: false,
   },
+  qwen3: {
+    architecture: 'qwen3',
+    numbers: llamaNumbers,
+    activations: ['silu'],
+    window: windowOfQwen,
+    tied: false,
+  },
+}
+
+// The number stands in every config.json of Qwen, used or not.
+function windowOfQwen(config: JsonFields): number | undefined {
+  return config.optionalBoolean('use_sliding_window') === true
+    ? config.optionalNumber('sliding_window')
+    : undefined
 }
 
 /** Scaling of positions: the name in config.json, and the fields that go along, key and field. */

@@ -30,8 +30,8 @@ export type Activation = 'silu' | 'gelu-tanh'
 export type Operation =
   /** out[t] = table[token[t]] */
   | { op: 'embed'; table: WeightRef; out: Value }
-  /** out[t] = x[t] / sqrt(mean(x[t]^2) + eps) * weight, over each `group` columns (all of them unless said otherwise) */
-  | { op: 'rms-norm'; x: Value; weight: WeightRef; eps: number; out: Value }
+  /** out[t] = x[t] / sqrt(mean(x[t]^2) + eps) * weight, over each `group` columns, for which weight [group] is the same */
+  | { op: 'rms-norm'; x: Value; weight: WeightRef; group: number; eps: number; out: Value }
   /** out[t] = weight * x[t] + bias + add[t] */
   | {
       op: 'matmul'

@@ -35,9 +35,9 @@ export function buildTransformer(
     if (presence === 'required' && !has(tensor)) throw missingTensor(tensor)
     return presence !== 'absent' && has(tensor) ? { weight: tensor } : undefined
   }
-  const norm = (x: Value, name: string, label: string): Value => {
+  const norm = (x: Value, name: string, label: string, group = x.cols): Value => {
     const out = g.value(x.rows, x.cols, label)
-    g.push({ op: 'rms-norm', x, weight: weight(name), eps: config.normEps, out })
+    g.push({ op: 'rms-norm', x, weight: weight(name), group, eps: config.normEps, out })
     return out
   }
   const linear = (
@@ -66,6 +66,9 @@ export function buildTransformer(
     })
     return out
   }
+  // Norm of every head of q or k, where the family has one.
+  const normHeads = (x: Value, name: string, label: string): Value =>
+    spec.attention.qkNorm === 'head' ? norm(x, name, label, config.headDim) : x
   const remember = (x: Value, name: string): { state: string } => {
     caches.set(name, x.cols)
     g.push({ op: 'append', x, cache: { state: name } })
@@ -83,12 +86,14 @@ export function buildTransformer(
     const q = linear(h, named(names.q), queryWidth, spec.attention.qkvBias, label('q')) // [tokens, heads * headDim]
     const k = linear(h, named(names.k), kvWidth, spec.attention.qkvBias, label('k')) // [tokens, kvHeads * headDim]
     const v = linear(h, named(names.v), kvWidth, spec.attention.qkvBias, label('v'))
-    const keys = remember(rotate(k, config.kvHeads, label('k-rope')), label('k'))
+    const normedQ = normHeads(q, named(names.qNorm), label('q-norm'))
+    const normedK = normHeads(k, named(names.kNorm), label('k-norm'))
+    const keys = remember(rotate(normedK, config.kvHeads, label('k-rope')), label('k'))
     const values = remember(v, label('v'))
     const attended = g.value('tokens', queryWidth, label('attention'))
     g.push({
       op: 'attention',
-      q: rotate(q, config.heads, label('q-rope')),
+      q: rotate(normedQ, config.heads, label('q-rope')),
       k: keys,
       v: values,
       heads: config.heads,

@@ -141,7 +141,7 @@ function normCase(cols: number, group: number): OpCase {
   const g = new GraphBuilder()
   const x = input(g, 'x', cols)
   const out = g.value('tokens', cols, 'normed')
-  g.push({ op: 'rms-norm', x, weight: { weight: 'w' }, eps: 1e-5, out })
+  g.push({ op: 'rms-norm', x, weight: { weight: 'w' }, group, eps: 1e-5, out })
   return opCase(`rms-norm ${cols} in groups of ${group}`, 'rms-norm', g, out, {
     weights: { x: { type: 'f32', rows: inputRows, cols }, w: { type: 'f16', rows: 1, cols: group } },
     steps: manySteps,

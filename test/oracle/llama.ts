@@ -1,4 +1,4 @@
-// The forward pass of Llama and Qwen2 as plainly as it can be written: float64, one token at a time, no sharing with the engine.
+// The forward pass of Llama, Qwen 2 and Qwen 3 as plainly as it can be written: float64, one token at a time, no sharing with the engine.
 import type { GgufFile } from './read-gguf'
 
 interface Config {
@@ -20,7 +20,7 @@ interface Config {
   theta: number
   /** Positions are divided by it. */
   positionFactor: number
-  /** Which columns of a head turn together: neighbors in GGUF's llama, halves in qwen2. */
+  /** Which columns of a head turn together: neighbors in GGUF's llama, halves elsewhere. */
   pairs: 'neighbors' | 'halves'
 }
 
@@ -45,6 +45,9 @@ interface LayerWeights {
   k: Linear
   /** [K * D, C] */
   v: Linear
+  /** [D] each, in Qwen 3. */
+  qNorm: Float64Array | undefined
+  kNorm: Float64Array | undefined
   /** [C, H * D] */
   o: Linear
   /** [C] */
@@ -76,10 +79,11 @@ export function oracleLogits(file: GgufFile, tokens: readonly number[]): Float64
 
     w.layers.forEach((layer, l) => {
       const attentionInput = rmsNorm(x, layer.attentionNorm, c.eps) // [C]
-      const q = rotate(linear(layer.q, attentionInput), position, c, w.divisors) // [H * D]
-      keys[l]!.push(rotate(linear(layer.k, attentionInput), position, c, w.divisors))
+      const q = normHeads(linear(layer.q, attentionInput), layer.qNorm, c.eps) // [H * D]
+      const k = normHeads(linear(layer.k, attentionInput), layer.kNorm, c.eps) // [K * D]
+      keys[l]!.push(rotate(k, position, c, w.divisors))
       values[l]!.push(linear(layer.v, attentionInput))
-      const mixed = attend(q, keys[l]!, values[l]!, c) // [H * D]
+      const mixed = attend(rotate(q, position, c, w.divisors), keys[l]!, values[l]!, c) // [H * D]
       addTo(x, linear(layer.o, mixed))
 
       const mlpInput = rmsNorm(x, layer.mlpNorm, c.eps) // [C]
@@ -100,9 +104,12 @@ export function oracleLogits(file: GgufFile, tokens: readonly number[]): Float64
   return logits
 }
 
+const known: ReadonlySet<string> = new Set(['llama', 'qwen2', 'qwen3'])
+
 function readConfig(file: GgufFile): Config {
   const architecture = file.metadata.get('general.architecture')
-  if (architecture !== 'llama' && architecture !== 'qwen2') throw new Error(`no oracle for ${architecture}`)
+  if (typeof architecture !== 'string' || !known.has(architecture))
+    throw new Error(`no oracle for ${architecture}`)
   const number = (key: string, fallback?: number): number => {
     const found = file.metadata.get(`${architecture}.${key}`) ?? fallback
     if (typeof found !== 'number') throw new Error(`no ${architecture}.${key}`)
@@ -144,6 +151,8 @@ function readWeights(file: GgufFile, c: Config): Weights {
       q: readLinear(`blk.${l}.attn_q`, c.H * c.D, c.C),
       k: readLinear(`blk.${l}.attn_k`, c.K * c.D, c.C),
       v: readLinear(`blk.${l}.attn_v`, c.K * c.D, c.C),
+      qNorm: optional(`blk.${l}.attn_q_norm.weight`),
+      kNorm: optional(`blk.${l}.attn_k_norm.weight`),
       o: readLinear(`blk.${l}.attn_output`, c.C, c.H * c.D),
       mlpNorm: need(`blk.${l}.ffn_norm.weight`),
       gate: readLinear(`blk.${l}.ffn_gate`, c.F, c.C),
@@ -161,6 +170,15 @@ function rmsNorm(x: Float64Array, weight: Float64Array, eps: number): Float64Arr
   for (const value of x) squares += value * value
   const scale = 1 / Math.sqrt(squares / x.length + eps)
   return x.map((value, i) => value * scale * weight[i]!)
+}
+
+// Each head of x [heads * D] by itself.
+function normHeads(x: Float64Array, weight: Float64Array | undefined, eps: number): Float64Array {
+  if (!weight) return x
+  const out = new Float64Array(x.length)
+  for (let head = 0; head < x.length; head += weight.length)
+    out.set(rmsNorm(x.subarray(head, head + weight.length), weight, eps), head)
+  return out
 }
 
 function linear({ weight, bias }: Linear, x: Float64Array): Float64Array {

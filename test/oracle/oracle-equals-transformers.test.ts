@@ -11,8 +11,8 @@ const tolerance = 1e-5
 const plain = tinyModels().filter((model) => !/q\d/.test(model.name.replace('qwen2', '')))
 
 describe('the oracle equals transformers', () => {
-  it('on llama and qwen2', () => {
-    assert.deepEqual(new Set(plain.map((model) => model.architecture)), new Set(['llama', 'qwen2']))
+  it('on every family', () => {
+    assert.deepEqual(new Set(plain.map((model) => model.architecture)), new Set(['llama', 'qwen2', 'qwen3']))
   })
 
   for (const model of plain) {

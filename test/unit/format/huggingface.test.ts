@@ -15,7 +15,7 @@ import { tokenizerFromMetadata } from '../../../engine/tokenizer/from-gguf'
 import { templateText, userText, type Tokenizer } from '../../../engine/tokenizer/tokenizer'
 
 const folder = 'test/fixtures/tiny-hf'
-const names = ['llama-biases-f16', 'llama-linear-bf16', 'llama3-sharded-f32', 'qwen2-tied-bf16']
+const names = ['llama-biases-f16', 'llama-linear-bf16', 'llama3-sharded-f32', 'qwen2-tied-bf16', 'qwen3-bf16']
 
 interface TokensRow {
   text: string
@@ -148,6 +148,11 @@ describe('config.json as metadata', () => {
       config: { model_type: 'qwen2', sliding_window: 128, use_sliding_window: true },
       keys: { 'qwen2.context_length': 128 },
     },
+    {
+      name: 'a window of Qwen 3 that is on',
+      config: { model_type: 'qwen3', sliding_window: 128, use_sliding_window: true },
+      keys: { 'qwen3.context_length': 128 },
+    },
   ]
   for (const { name, config, keys } of differences) {
     it(name, () => {
@@ -166,7 +171,7 @@ describe('config.json as metadata', () => {
       {
         name: 'a family without a row',
         config: { model_type: 'gpt_neo' },
-        says: /model type "gpt_neo".*known: llama, mistral, qwen2/,
+        says: /model type "gpt_neo".*known: llama, mistral, qwen2, qwen3/,
       },
       {
         name: 'a family of JavaScript',

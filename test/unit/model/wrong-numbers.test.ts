@@ -17,7 +17,12 @@ describe('a model file with a wrong number', () => {
   check('llama.block_count', 3, 'bad-file', /lacks the tensor "blk\.2\./)
   check('llama.block_count', 1, 'unsupported-arch', /"blk\.1\..*does not understand/)
   check('llama.block_count', 0, 'bad-file', /must be a positive whole number/)
-  check('general.architecture', 'mamba', 'unsupported-arch', /"mamba" is not supported; known: llama, qwen2/)
+  check(
+    'general.architecture',
+    'mamba',
+    'unsupported-arch',
+    /"mamba" is not supported; known: llama, qwen2, qwen3/,
+  )
 })
 
 function check(key: string, value: number | string, code: string, message: RegExp): void {
