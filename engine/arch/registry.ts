@@ -1,11 +1,12 @@
 // Every model family, by the name a file gives itself. Adding one is one import and one entry.
 import { EngineError } from '../protocol/errors'
+import { gemma } from './gemma'
 import { llama } from './llama'
 import { qwen2 } from './qwen2'
 import { qwen3 } from './qwen3'
 import type { ArchSpec } from './spec'
 
-export const architectures: readonly ArchSpec[] = [llama, qwen2, qwen3]
+export const architectures: readonly ArchSpec[] = [llama, qwen2, qwen3, gemma]
 
 /** The family that calls itself `name` in `general.architecture`. Throws `unsupported-arch`. */
 export function findArchitecture(name: string): ArchSpec {

@@ -11,6 +11,8 @@ export interface TransformerSpec {
   readonly family: 'transformer'
   /** Values of `general.architecture` in GGUF files. They are also the prefix of the family's metadata keys. */
   readonly gguf: readonly string[]
+  /** What rows of the embedding are multiplied by, the output's not; one unless said otherwise. */
+  readonly embeddingScale?: 'sqrt-hidden'
   readonly norm: { readonly kind: 'rms' }
   readonly position: { readonly kind: 'rope' }
   readonly attention: {
@@ -24,7 +26,7 @@ export interface TransformerSpec {
     readonly bias: Presence
   }
   /** `when-absent`: a file without an output matrix uses its token embedding for it. */
-  readonly head: { readonly tied: 'when-absent' | 'never' }
+  readonly head: { readonly tied: 'always' | 'when-absent' | 'never' }
   /** How each kind of checkpoint stores the family; a kind that is left out cannot be loaded. */
   readonly layouts: { readonly gguf: TensorLayout; readonly huggingface?: TensorLayout }
 }
@@ -33,6 +35,8 @@ export interface TensorLayout {
   readonly tensors: TransformerTensors
   /** Which columns of a head turn together: GGUF's converter permutes q and k of some families. */
   readonly pairs: 'interleaved' | 'half'
+  /** What is added to every weight of a norm: files of some families hold them minus one. */
+  readonly normOffset?: number
 }
 
 export type ArchSpec = TransformerSpec

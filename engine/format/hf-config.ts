@@ -22,7 +22,7 @@ export function readHuggingfaceConfig(config: JsonFields, name: string): Hugging
     const method = config.optionalFields('quantization_config')?.optionalText('quant_method') ?? 'unknown'
     throw unsupported(config, `quantized weights (${method})`, 'folders must hold F32, F16 or BF16')
   }
-  const activation = config.optionalText('hidden_act') ?? 'silu'
+  const activation = config.optionalText('hidden_act') ?? family.activations[0]
   if (!family.activations.includes(activation)) {
     throw unsupported(
       config,
@@ -54,7 +54,8 @@ interface Family {
   readonly architecture: string
   /** Key and field. */
   readonly numbers: readonly (readonly [string, string])[]
-  readonly activations: readonly string[]
+  /** The first one where the file does not say. */
+  readonly activations: readonly [string, ...string[]]
   /** Tokens that a layer looks back, when some layer does not see everything. */
   window(config: JsonFields): number | undefined
   /** When the file does not say. */
@@ -101,6 +102,14 @@ const families: Readonly<Record<string, Family | undefined>> = {
     activations: ['silu'],
     window: windowOfQwen,
     tied: false,
+  },
+  // The first files said gelu, and transformers reads that as the approximation that the model was trained with.
+  gemma: {
+    architecture: 'gemma',
+    numbers: llamaNumbers,
+    activations: ['gelu_pytorch_tanh', 'gelu'],
+    window: () => undefined,
+    tied: true,
   },
 }
 

@@ -28,10 +28,10 @@ export type Activation = 'silu' | 'gelu-tanh'
  * T is the number of tokens of the step, `position` the number of tokens already in the state.
  */
 export type Operation =
-  /** out[t] = table[token[t]] */
-  | { op: 'embed'; table: WeightRef; out: Value }
-  /** out[t] = x[t] / sqrt(mean(x[t]^2) + eps) * weight, over each `group` columns, for which weight [group] is the same */
-  | { op: 'rms-norm'; x: Value; weight: WeightRef; group: number; eps: number; out: Value }
+  /** out[t] = table[token[t]] * scale */
+  | { op: 'embed'; table: WeightRef; scale: number; out: Value }
+  /** out[t] = x[t] / sqrt(mean(x[t]^2) + eps) * (weight + offset), over each `group` columns, for which weight [group] is the same */
+  | { op: 'rms-norm'; x: Value; weight: WeightRef; group: number; eps: number; offset: number; out: Value }
   /** out[t] = weight * x[t] + bias + add[t] */
   | {
       op: 'matmul'

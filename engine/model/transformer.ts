@@ -37,7 +37,15 @@ export function buildTransformer(
   }
   const norm = (x: Value, name: string, label: string, group = x.cols): Value => {
     const out = g.value(x.rows, x.cols, label)
-    g.push({ op: 'rms-norm', x, weight: weight(name), group, eps: config.normEps, out })
+    g.push({
+      op: 'rms-norm',
+      x,
+      weight: weight(name),
+      group,
+      eps: config.normEps,
+      offset: layout.normOffset ?? 0,
+      out,
+    })
     return out
   }
   const linear = (
@@ -76,7 +84,8 @@ export function buildTransformer(
   }
 
   let x = g.value('tokens', config.hidden, 'embedding') // [tokens, hidden]
-  g.push({ op: 'embed', table: weight(names.embedding), out: x })
+  const embeddingScale = spec.embeddingScale === 'sqrt-hidden' ? Math.sqrt(config.hidden) : 1
+  g.push({ op: 'embed', table: weight(names.embedding), scale: embeddingScale, out: x })
 
   for (let n = 0; n < config.layers; n++) {
     const named = (name: string): string => name.replace('{n}', String(n))
@@ -122,7 +131,8 @@ export function buildTransformer(
   const last = g.value('outputs', config.hidden, 'last')
   g.push({ op: 'select-outputs', x, out: last })
   const normed = norm(last, names.outputNorm, 'output-norm')
-  const head = has(`${names.head}.weight`) || spec.head.tied === 'never' ? names.head : names.embedding
+  const tied = { always: true, 'when-absent': !has(`${names.head}.weight`), never: false }[spec.head.tied]
+  const head = tied ? names.embedding : names.head
   const logits = linear(normed, head, config.vocabulary, 'absent', 'logits') // [outputs, vocabulary]
   return { graph: g.build(logits), caches }
 }

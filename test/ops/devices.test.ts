@@ -111,7 +111,7 @@ describe('devices', () => {
     const [rows, cols] = [20_000, 512]
     const g = new GraphBuilder()
     const x = g.value('tokens', cols, 'x')
-    g.push({ op: 'embed', table: { weight: 'w' }, out: x })
+    g.push({ op: 'embed', table: { weight: 'w' }, scale: 1, out: x })
     const out = g.value('tokens', rows, 'product')
     g.push({ op: 'matmul', weight: { weight: 'w' }, bias: undefined, x, add: undefined, out })
     const weights = new Map([['w', await weight(backend, rows, cols)]])
@@ -137,7 +137,7 @@ async function smallModel(
 ): Promise<{ plan: Plan; weights: Map<string, Tensor>; table: Float32Array }> {
   const g = new GraphBuilder()
   const out = g.value('tokens', 4, 'row')
-  g.push({ op: 'embed', table: { weight: 'w' }, out })
+  g.push({ op: 'embed', table: { weight: 'w' }, scale: 1, out })
   const plan = makePlan(g.build(out), { maxTokens: 2, outputs: 'all' })
   const table = new Float32Array(randomWeight('f32', 8, 4, 1).buffer)
   return { plan, table, weights: new Map([['w', await weight(backend, 8, 4)]]) }

@@ -56,12 +56,12 @@ export function bandCase(type: TensorType, tokens: number[]): OpCase {
   return matmulCase(type, 501, cols, tokens, { bias: true, add: true })
 }
 
-export function embedCase(type: TensorType, rows: number, cols: number): OpCase {
+export function embedCase(type: TensorType, rows: number, cols: number, scale = 1): OpCase {
   const g = new GraphBuilder()
   const out = g.value('tokens', cols, 'rows')
-  g.push({ op: 'embed', table: { weight: 'table' }, out })
+  g.push({ op: 'embed', table: { weight: 'table' }, scale, out })
   const tokens = [0, rows - 1, Math.floor(rows / 2), 1, Math.floor(rows / 3), rows - 2, 3]
-  return opCase(`embed ${type} ${rows}x${cols}`, 'embed', g, out, {
+  return opCase(`embed ${type} ${rows}x${cols}${scale === 1 ? '' : ' scaled'}`, 'embed', g, out, {
     weights: { table: { type, rows, cols } },
     steps: [
       { tokens, position: 0 },
@@ -75,6 +75,9 @@ export const otherCases: readonly OpCase[] = [
   ...[16, 64, 576, 77, 1].map((cols) => normCase(cols, cols)),
   normCase(9 * 64, 64),
   normCase(3 * 80, 80),
+  normCase(77, 77, 1),
+  embedCase('f16', 83, 50, Math.sqrt(50)),
+  embedCase('q4_0', 83, 96, 12),
   ...(['half', 'interleaved'] as const).flatMap((pairs) => [
     ropeCase(3, 16, 16, pairs),
     ropeCase(9, 64, 64, pairs),
@@ -137,15 +140,21 @@ function matmulCase(
   })
 }
 
-function normCase(cols: number, group: number): OpCase {
+function normCase(cols: number, group: number, offset = 0): OpCase {
   const g = new GraphBuilder()
   const x = input(g, 'x', cols)
   const out = g.value('tokens', cols, 'normed')
-  g.push({ op: 'rms-norm', x, weight: { weight: 'w' }, group, eps: 1e-5, out })
-  return opCase(`rms-norm ${cols} in groups of ${group}`, 'rms-norm', g, out, {
-    weights: { x: { type: 'f32', rows: inputRows, cols }, w: { type: 'f16', rows: 1, cols: group } },
-    steps: manySteps,
-  })
+  g.push({ op: 'rms-norm', x, weight: { weight: 'w' }, group, eps: 1e-5, offset, out })
+  return opCase(
+    `rms-norm ${cols} in groups of ${group}${offset === 0 ? '' : ` plus ${offset}`}`,
+    'rms-norm',
+    g,
+    out,
+    {
+      weights: { x: { type: 'f32', rows: inputRows, cols }, w: { type: 'f16', rows: 1, cols: group } },
+      steps: manySteps,
+    },
+  )
 }
 
 function ropeCase(heads: number, headDim: number, rotaryDims: number, pairs: 'half' | 'interleaved'): OpCase {
@@ -254,7 +263,7 @@ function opCase(
 
 function input(g: GraphBuilder, name: string, cols: number): Value {
   const out = g.value('tokens', cols, name)
-  g.push({ op: 'embed', table: { weight: name }, out })
+  g.push({ op: 'embed', table: { weight: name }, scale: 1, out })
   return out
 }
 

@@ -1,4 +1,4 @@
-// The forward pass of Llama, Qwen 2 and Qwen 3 as plainly as it can be written: float64, one token at a time, no sharing with the engine.
+// The forward pass of Llama, Qwen 2, Qwen 3 and Gemma as plainly as it can be written: float64, one token at a time, no sharing with the engine.
 import type { GgufFile } from './read-gguf'
 
 interface Config {
@@ -22,6 +22,9 @@ interface Config {
   positionFactor: number
   /** Which columns of a head turn together: neighbors in GGUF's llama, halves elsewhere. */
   pairs: 'neighbors' | 'halves'
+  /** What an embedding is multiplied by. */
+  embeddingScale: number
+  activation: (x: number) => number
 }
 
 interface Weights {
@@ -75,7 +78,7 @@ export function oracleLogits(file: GgufFile, tokens: readonly number[]): Float64
   const logits = new Float64Array(tokens.length * c.V)
 
   tokens.forEach((token, position) => {
-    const x = w.embedding.slice(token * c.C, (token + 1) * c.C) // [C]
+    const x = w.embedding.slice(token * c.C, (token + 1) * c.C).map((value) => value * c.embeddingScale) // [C]
 
     w.layers.forEach((layer, l) => {
       const attentionInput = rmsNorm(x, layer.attentionNorm, c.eps) // [C]
@@ -93,7 +96,7 @@ export function oracleLogits(file: GgufFile, tokens: readonly number[]): Float64
         x,
         linear(
           layer.down,
-          gate.map((g, i) => (g / (1 + Math.exp(-g))) * up[i]!),
+          gate.map((g, i) => c.activation(g) * up[i]!),
         ),
       )
     })
@@ -104,7 +107,7 @@ export function oracleLogits(file: GgufFile, tokens: readonly number[]): Float64
   return logits
 }
 
-const known: ReadonlySet<string> = new Set(['llama', 'qwen2', 'qwen3'])
+const known: ReadonlySet<string> = new Set(['llama', 'qwen2', 'qwen3', 'gemma'])
 
 function readConfig(file: GgufFile): Config {
   const architecture = file.metadata.get('general.architecture')
@@ -129,6 +132,8 @@ function readConfig(file: GgufFile): Config {
     theta: number('rope.freq_base', 10000),
     positionFactor: number('rope.scaling.factor', 1),
     pairs: architecture === 'llama' ? 'neighbors' : 'halves',
+    embeddingScale: architecture === 'gemma' ? Math.sqrt(C) : 1,
+    activation: architecture === 'gemma' ? gelu : silu,
   }
 }
 
@@ -179,6 +184,15 @@ function normHeads(x: Float64Array, weight: Float64Array | undefined, eps: numbe
   for (let head = 0; head < x.length; head += weight.length)
     out.set(rmsNorm(x.subarray(head, head + weight.length), weight, eps), head)
   return out
+}
+
+function silu(x: number): number {
+  return x / (1 + Math.exp(-x))
+}
+
+// The approximation with tanh.
+function gelu(x: number): number {
+  return (x / 2) * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)))
 }
 
 function linear({ weight, bias }: Linear, x: Float64Array): Float64Array {

@@ -169,10 +169,10 @@ class CpuExecutable implements Executable {
     const slot = (value: Value): Float32Array => this.#slot(value)
     switch (operation.op) {
       case 'embed':
-        return embed(this.#matrix(operation.table), tokens, slot(operation.out))
+        return embed(this.#matrix(operation.table), tokens, operation.scale, slot(operation.out))
       case 'rms-norm': {
-        const { x, weight, eps, out } = operation
-        return rmsNorm(slot(x), this.#rows(x.rows, step) * x.cols, this.#vector(weight), eps, slot(out))
+        const { x, weight, out } = operation
+        return rmsNorm(slot(x), this.#rows(x.rows, step) * x.cols, this.#vector(weight), operation, slot(out))
       }
       case 'matmul': {
         const { weight, bias, x, add, out } = operation

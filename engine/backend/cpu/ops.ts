@@ -16,21 +16,23 @@ export interface Matrix {
 /** Work that pauses at every yield, so that the event loop can run between two parts of it. */
 export type Work = Generator<undefined, void>
 
-/** out[t] = table[token[t]]; out [T, cols] */
-export function* embed(table: Matrix, tokens: readonly number[], out: Float32Array): Work {
+/** out[t] = table[token[t]] * scale; out [T, cols] */
+export function* embed(table: Matrix, tokens: readonly number[], scale: number, out: Float32Array): Work {
   const { bytes, stride, cols, decode } = table
   for (const [t, token] of tokens.entries()) {
-    decode(bytes, token * stride, cols, out.subarray(t * cols, (t + 1) * cols))
+    const row = out.subarray(t * cols, (t + 1) * cols)
+    decode(bytes, token * stride, cols, row)
+    if (scale !== 1) for (let i = 0; i < cols; i++) row[i]! *= scale
     yield
   }
 }
 
-/** out = x / sqrt(mean(x^2) + eps) * weight over each `weight.length` of `count` values. */
+/** out = x / sqrt(mean(x^2) + eps) * (weight + offset) over each `weight.length` of `count` values. */
 export function* rmsNorm(
   x: Float32Array,
   count: number,
   weight: Float32Array,
-  eps: number,
+  { eps, offset }: { eps: number; offset: number },
   out: Float32Array,
 ): Work {
   const width = weight.length
@@ -38,7 +40,7 @@ export function* rmsNorm(
     let sum = 0
     for (let i = 0; i < width; i++) sum += x[from + i]! * x[from + i]!
     const factor = 1 / Math.sqrt(sum / width + eps)
-    for (let i = 0; i < width; i++) out[from + i] = x[from + i]! * factor * weight[i]!
+    for (let i = 0; i < width; i++) out[from + i] = x[from + i]! * factor * (weight[i]! + offset)
   }
   yield
 }

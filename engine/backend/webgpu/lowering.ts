@@ -73,12 +73,12 @@ export function lower(
 
   switch (operation.op) {
     case 'embed': {
-      const { out } = operation
+      const { scale, out } = operation
       const table = tensor(operation.table)
       return table.bands.map((band) =>
         launch(
           out,
-          [band.rows, table.cols, table.chunks, band.firstRow],
+          [band.rows, table.cols, table.chunks, band.firstRow, floatBits(scale)],
           [...planes(band), { kind: 'tokens' }, slot(out)],
           { rows: band.rows, cols: table.cols },
           table.type,
@@ -105,10 +105,10 @@ export function lower(
       )
     }
     case 'rms-norm': {
-      const { x, weight, eps, out } = operation
+      const { x, weight, eps, offset, out } = operation
       const width = tensor(weight).cols
       return [
-        launch(x, [x.cols, width, floatBits(eps)], [slot(x), vector(weight), slot(out)], {
+        launch(x, [x.cols, width, floatBits(eps), floatBits(offset)], [slot(x), vector(weight), slot(out)], {
           rows: x.cols / width,
           cols: width,
         }),

@@ -14,24 +14,28 @@ import {
 import { decodeF32 } from '../../../engine/backend/quants/decode'
 
 describe('cpu operations', () => {
-  it('embed copies rows', () => {
+  it('embed copies rows, scaled', () => {
     const table = numbers(5 * 3, 1)
     const out = new Float32Array(2 * 3)
-    finish(embed(matrix(table, 5, 3), [4, 1], out))
-    same(out, (i) => table[[4, 1][Math.floor(i / 3)]! * 3 + (i % 3)]!)
+    finish(embed(matrix(table, 5, 3), [4, 1], 2.5, out))
+    same(out, (i) => table[[4, 1][Math.floor(i / 3)]! * 3 + (i % 3)]! * 2.5)
   })
 
-  for (const width of [12, 4]) {
-    it(`rms-norm over groups of ${width}`, () => {
+  for (const [width, offset] of [
+    [12, 0],
+    [4, 0],
+    [12, 1],
+  ] as const) {
+    it(`rms-norm over groups of ${width} plus ${offset}`, () => {
       const x = numbers(2 * 12, 2)
       const weight = numbers(width, 3)
       const out = new Float32Array(24)
-      finish(rmsNorm(x, 24, weight, 1e-3, out))
+      finish(rmsNorm(x, 24, weight, { eps: 1e-3, offset }, out))
       same(out, (i) => {
         const start = i - (i % width)
         let squares = 0
         for (let j = 0; j < width; j++) squares += x[start + j]! ** 2
-        return (x[i]! / Math.sqrt(squares / width + 1e-3)) * weight[i % width]!
+        return (x[i]! / Math.sqrt(squares / width + 1e-3)) * (weight[i % width]! + offset)
       })
     })
   }

@@ -15,7 +15,14 @@ import { tokenizerFromMetadata } from '../../../engine/tokenizer/from-gguf'
 import { templateText, userText, type Tokenizer } from '../../../engine/tokenizer/tokenizer'
 
 const folder = 'test/fixtures/tiny-hf'
-const names = ['llama-biases-f16', 'llama-linear-bf16', 'llama3-sharded-f32', 'qwen2-tied-bf16', 'qwen3-bf16']
+const names = [
+  'llama-biases-f16',
+  'llama-linear-bf16',
+  'llama3-sharded-f32',
+  'qwen2-tied-bf16',
+  'qwen3-bf16',
+  'gemma-bf16',
+]
 
 interface TokensRow {
   text: string
@@ -171,7 +178,7 @@ describe('config.json as metadata', () => {
       {
         name: 'a family without a row',
         config: { model_type: 'gpt_neo' },
-        says: /model type "gpt_neo".*known: llama, mistral, qwen2, qwen3/,
+        says: /model type "gpt_neo".*known: llama, mistral, qwen2, qwen3, gemma/,
       },
       {
         name: 'a family of JavaScript',

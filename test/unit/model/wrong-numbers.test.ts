@@ -21,7 +21,7 @@ describe('a model file with a wrong number', () => {
     'general.architecture',
     'mamba',
     'unsupported-arch',
-    /"mamba" is not supported; known: llama, qwen2, qwen3/,
+    /"mamba" is not supported; known: llama, qwen2, qwen3, gemma/,
   )
 })
 

@@ -1,5 +1,5 @@
-// y = x / sqrt(mean(x^2) + eps) * weight over each group of columns; one workgroup per group and token.
-struct Params { cols: u32, width: u32, eps: f32 }
+// y = x / sqrt(mean(x^2) + eps) * (weight + offset) over each group of columns; one workgroup per group and token.
+struct Params { cols: u32, width: u32, eps: f32, offset: f32 }
 @group(0) @binding(1) var<uniform> params: Params;
 @group(0) @binding(2) var<storage, read> x: array<f32>;
 @group(0) @binding(3) var<storage, read> weight: array<f32>;
@@ -24,6 +24,6 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
   workgroupBarrier();
   let factor = 1.0 / sqrt(partial[0] / f32(params.width) + params.eps);
   for (var i = thread; i < params.width; i += threads) {
-    y[first + i] = x[first + i] * factor * weight[i];
+    y[first + i] = x[first + i] * factor * (weight[i] + params.offset);
   }
 }
