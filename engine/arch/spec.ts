@@ -13,6 +13,14 @@ export interface TransformerSpec {
   readonly gguf: readonly string[]
   /** What rows of the embedding are multiplied by, the output's not; one unless said otherwise. */
   readonly embeddingScale?: 'sqrt-hidden'
+  /** Multipliers of the maximal update parametrization (mu-P), where a file has no numbers of its own. */
+  readonly muP?: {
+    readonly embedding: number
+    /** Branches are multiplied by depth / sqrt(layers). */
+    readonly depth: number
+    /** Logits are divided by hidden / baseHidden. */
+    readonly baseHidden: number
+  }
   readonly norm: { readonly kind: 'rms' }
   readonly position: { readonly kind: 'rope' }
   readonly attention: {

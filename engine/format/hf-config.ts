@@ -31,6 +31,7 @@ export function readHuggingfaceConfig(config: JsonFields, name: string): Hugging
     )
   }
 
+  for (const field of family.required ?? []) config.number(field)
   const prefix = family.architecture
   const metadata = new Map<string, MetadataValue>([
     ['general.architecture', prefix],
@@ -54,6 +55,8 @@ interface Family {
   readonly architecture: string
   /** Key and field. */
   readonly numbers: readonly (readonly [string, string])[]
+  /** Fields that must be there, because transformers and GGUF have different defaults. */
+  readonly required?: readonly string[]
   /** The first one where the file does not say. */
   readonly activations: readonly [string, ...string[]]
   /** Tokens that a layer looks back, when some layer does not see everything. */
@@ -72,6 +75,12 @@ const llamaNumbers = [
   ['attention.value_length', 'head_dim'],
   ['attention.layer_norm_rms_epsilon', 'rms_norm_eps'],
   ['vocab_size', 'vocab_size'],
+] as const
+
+const muPNumbers = [
+  ['embedding_scale', 'scale_emb'],
+  ['scale_depth', 'scale_depth'],
+  ['dim_model_base', 'dim_model_base'],
 ] as const
 
 const families: Readonly<Record<string, Family | undefined>> = {
@@ -108,6 +117,14 @@ const families: Readonly<Record<string, Family | undefined>> = {
     architecture: 'gemma',
     numbers: llamaNumbers,
     activations: ['gelu_pytorch_tanh', 'gelu'],
+    window: () => undefined,
+    tied: true,
+  },
+  minicpm: {
+    architecture: 'minicpm',
+    numbers: [...llamaNumbers, ...muPNumbers],
+    required: muPNumbers.map(([, field]) => field),
+    activations: ['silu'],
     window: () => undefined,
     tied: true,
   },

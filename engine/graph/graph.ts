@@ -32,11 +32,12 @@ export type Operation =
   | { op: 'embed'; table: WeightRef; scale: number; out: Value }
   /** out[t] = x[t] / sqrt(mean(x[t]^2) + eps) * (weight + offset), over each `group` columns, for which weight [group] is the same */
   | { op: 'rms-norm'; x: Value; weight: WeightRef; group: number; eps: number; offset: number; out: Value }
-  /** out[t] = weight * x[t] + bias + add[t] */
+  /** out[t] = (weight * x[t] + bias) * scale + add[t] */
   | {
       op: 'matmul'
       weight: WeightRef
       bias: WeightRef | undefined
+      scale: number
       x: Value
       add: Value | undefined
       out: Value

@@ -20,9 +20,18 @@ export interface ModelConfig {
   /** Rows of the token embedding, padding included. */
   readonly vocabulary: number
   readonly normEps: number
+  readonly scales: Scales
   readonly rope: RopeConfig
   /** Longest sequence the model was trained for. */
   readonly trainedContext: number
+}
+
+/** What values are multiplied by; one where a family scales nothing. */
+export interface Scales {
+  readonly embedding: number
+  /** Of what attention and the feed-forward block add to the residual stream. */
+  readonly branch: number
+  readonly logits: number
 }
 
 export interface RopeConfig extends RopeScaling {
@@ -43,6 +52,7 @@ export function readConfig(spec: ArchSpec, checkpoint: Checkpoint): ModelConfig 
   const embedding = checkpoint.tensors.get(embeddingName)
   if (!embedding) throw missingTensor(embeddingName)
   const hidden = count('embedding_length')
+  const layers = count('block_count')
   const heads = count('attention.head_count')
   const kvHeads = optionalNumberOf(metadata, key('attention.head_count_kv')) ?? heads
   const headDim = optionalNumberOf(metadata, key('attention.key_length')) ?? hidden / heads
@@ -65,7 +75,7 @@ export function readConfig(spec: ArchSpec, checkpoint: Checkpoint): ModelConfig 
   return {
     architecture,
     name: optionalStringOf(metadata, 'general.name') ?? architecture,
-    layers: count('block_count'),
+    layers,
     hidden,
     heads,
     kvHeads,
@@ -73,9 +83,37 @@ export function readConfig(spec: ArchSpec, checkpoint: Checkpoint): ModelConfig 
     ffn: count('feed_forward_length'),
     vocabulary: embedding.shape[0] ?? 0,
     normEps: numberOf(metadata, key('attention.layer_norm_rms_epsilon')),
+    scales: readScales(spec, (name) => optionalNumberOf(metadata, key(name)), hidden, layers),
     rope: { base, dims, ...readRopeScaling(metadata, architecture, base, dims) },
     trainedContext: count('context_length'),
   }
+}
+
+// `scale_depth` and `dim_model_base` are names of our own: config.json has these numbers, a GGUF what they come to.
+function readScales(
+  spec: ArchSpec,
+  stored: (name: string) => number | undefined,
+  hidden: number,
+  layers: number,
+): Scales {
+  if (spec.muP === undefined)
+    return { embedding: spec.embeddingScale === 'sqrt-hidden' ? Math.sqrt(hidden) : 1, branch: 1, logits: 1 }
+  const divisor = stored('logit_scale')
+  const depth = stored('scale_depth') ?? spec.muP.depth
+  const scales = {
+    embedding: stored('embedding_scale') ?? spec.muP.embedding,
+    branch: stored('residual_scale') ?? depth / Math.sqrt(layers),
+    // The key holds a divisor of one or more, but some converters wrote its inverse.
+    logits:
+      divisor === undefined
+        ? (stored('dim_model_base') ?? spec.muP.baseHidden) / hidden
+        : Math.min(divisor, 1 / divisor),
+  }
+  const wrong = Object.entries(scales).find(([, scale]) => !(scale > 0 && Number.isFinite(scale)))
+  if (wrong === undefined) return scales
+  throw new EngineError('bad-file', `The scale of the ${wrong[0]} comes to ${wrong[1]}.`, {
+    hint: 'The file is damaged. Download it again.',
+  })
 }
 
 /** Error for a tensor that a file of this family must have. */

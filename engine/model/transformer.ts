@@ -54,10 +54,10 @@ export function buildTransformer(
     cols: number,
     presence: Presence,
     label: string,
-    add?: Value,
+    { scale = 1, add }: { scale?: number; add?: Value } = {},
   ): Value => {
     const out = g.value(x.rows, cols, label)
-    g.push({ op: 'matmul', weight: weight(name), bias: bias(name, presence), x, add, out })
+    g.push({ op: 'matmul', weight: weight(name), bias: bias(name, presence), scale, x, add, out })
     return out
   }
   const rotate = (x: Value, heads: number, label: string): Value => {
@@ -84,8 +84,7 @@ export function buildTransformer(
   }
 
   let x = g.value('tokens', config.hidden, 'embedding') // [tokens, hidden]
-  const embeddingScale = spec.embeddingScale === 'sqrt-hidden' ? Math.sqrt(config.hidden) : 1
-  g.push({ op: 'embed', table: weight(names.embedding), scale: embeddingScale, out: x })
+  g.push({ op: 'embed', table: weight(names.embedding), scale: config.scales.embedding, out: x })
 
   for (let n = 0; n < config.layers; n++) {
     const named = (name: string): string => name.replace('{n}', String(n))
@@ -117,7 +116,7 @@ export function buildTransformer(
       config.hidden,
       spec.attention.outputBias,
       label('attention-out'),
-      x,
+      { scale: config.scales.branch, add: x },
     )
 
     const m = norm(x, named(names.mlpNorm), label('mlp-norm'))
@@ -125,7 +124,10 @@ export function buildTransformer(
     const up = linear(m, named(names.up), config.ffn, spec.mlp.bias, label('up'))
     const mixed = g.value('tokens', config.ffn, label('mlp'))
     g.push({ op: 'gated', activation: spec.mlp.activation, gate, up, out: mixed })
-    x = linear(mixed, named(names.down), config.hidden, spec.mlp.bias, label('down'), x)
+    x = linear(mixed, named(names.down), config.hidden, spec.mlp.bias, label('down'), {
+      scale: config.scales.branch,
+      add: x,
+    })
   }
 
   const last = g.value('outputs', config.hidden, 'last')
@@ -133,6 +135,8 @@ export function buildTransformer(
   const normed = norm(last, names.outputNorm, 'output-norm')
   const tied = { always: true, 'when-absent': !has(`${names.head}.weight`), never: false }[spec.head.tied]
   const head = tied ? names.embedding : names.head
-  const logits = linear(normed, head, config.vocabulary, 'absent', 'logits') // [outputs, vocabulary]
+  const logits = linear(normed, head, config.vocabulary, 'absent', 'logits', {
+    scale: config.scales.logits,
+  }) // [outputs, vocabulary]
   return { graph: g.build(logits), caches }
 }

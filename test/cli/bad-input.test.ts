@@ -85,7 +85,7 @@ describe('bad input', function () {
       args: `${generate} FOLDER/mamba.gguf --prompt a`,
       code: 3,
       error:
-        /^hearth: The model's architecture "mamba" is not supported; known: llama, qwen2, qwen3, gemma\.\n {2}Choose another/,
+        /^hearth: The model's architecture "mamba" is not supported; known: llama, qwen2, qwen3, gemma, minicpm\.\n {2}Choose another/,
     },
     {
       name: 'a model that is nowhere',

@@ -113,7 +113,7 @@ describe('devices', () => {
     const x = g.value('tokens', cols, 'x')
     g.push({ op: 'embed', table: { weight: 'w' }, scale: 1, out: x })
     const out = g.value('tokens', rows, 'product')
-    g.push({ op: 'matmul', weight: { weight: 'w' }, bias: undefined, x, add: undefined, out })
+    g.push({ op: 'matmul', weight: { weight: 'w' }, bias: undefined, scale: 1, x, add: undefined, out })
     const weights = new Map([['w', await weight(backend, rows, cols)]])
     const executable = await backend.compile(
       makePlan(g.build(out), { maxTokens: 8, outputs: 'all' }),

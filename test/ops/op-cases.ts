@@ -45,6 +45,7 @@ export function matmulCases(type: TensorType, tokens: 'one' | 'many'): OpCase[] 
       return matmulCase(type, rows, cols, tokens === 'one' ? [1, 1, 1, 1] : [2, 7, 33], {
         bias: variant % 2 === 1,
         add: variant >= 2,
+        scale: j === 1 ? 0.3 : 1,
       })
     }),
   )
@@ -53,7 +54,7 @@ export function matmulCases(type: TensorType, tokens: 'one' | 'many'): OpCase[] 
 /** A matrix that needs several bands when a binding holds 64 KiB. */
 export function bandCase(type: TensorType, tokens: number[]): OpCase {
   const cols = tensorTypes[type].block === 256 ? 768 : 576
-  return matmulCase(type, 501, cols, tokens, { bias: true, add: true })
+  return matmulCase(type, 501, cols, tokens, { bias: true, add: true, scale: 0.3 })
 }
 
 export function embedCase(type: TensorType, rows: number, cols: number, scale = 1): OpCase {
@@ -113,7 +114,7 @@ function matmulCase(
   rows: number,
   cols: number,
   tokens: number[],
-  extra: { bias: boolean; add: boolean },
+  extra: { bias: boolean; add: boolean; scale: number },
 ): OpCase {
   const g = new GraphBuilder()
   const x = input(g, 'x', cols)
@@ -123,11 +124,12 @@ function matmulCase(
     op: 'matmul',
     weight: { weight: 'w' },
     bias: extra.bias ? { weight: 'bias' } : undefined,
+    scale: extra.scale,
     x,
     add,
     out,
   })
-  const name = `matmul ${type} ${rows}x${cols}${extra.bias ? ' +bias' : ''}${extra.add ? ' +add' : ''}`
+  const name = `matmul ${type} ${rows}x${cols}${extra.bias ? ' +bias' : ''}${extra.scale === 1 ? '' : ' scaled'}${extra.add ? ' +add' : ''}`
   return opCase(name, 'matmul', g, out, {
     weights: {
       w: { type, rows, cols },
@@ -194,7 +196,15 @@ function selectCase(outputs: 'last' | 'all'): OpCase {
   g.push({ op: 'select-outputs', x, out: selected })
   const out = g.value('outputs', 83, 'product')
   // A matrix after it, because its kernel depends on the number of outputs.
-  g.push({ op: 'matmul', weight: { weight: 'w' }, bias: undefined, x: selected, add: undefined, out })
+  g.push({
+    op: 'matmul',
+    weight: { weight: 'w' },
+    bias: undefined,
+    scale: 1,
+    x: selected,
+    add: undefined,
+    out,
+  })
   return opCase(`select-outputs ${outputs}`, 'select-outputs', g, out, {
     weights: { x: { type: 'f32', rows: inputRows, cols: 70 }, w: { type: 'f16', rows: 83, cols: 70 } },
     steps: manySteps,

@@ -1,4 +1,4 @@
-// The forward pass of Llama, Qwen 2, Qwen 3 and Gemma as plainly as it can be written: float64, one token at a time, no sharing with the engine.
+// The forward pass of Llama, Qwen 2, Qwen 3, Gemma and MiniCPM as plainly as it can be written: float64, one token at a time, no sharing with the engine.
 import type { GgufFile } from './read-gguf'
 
 interface Config {
@@ -20,10 +20,13 @@ interface Config {
   theta: number
   /** Positions are divided by it. */
   positionFactor: number
-  /** Which columns of a head turn together: neighbors in GGUF's llama, halves elsewhere. */
+  /** Which columns of a head turn together: neighbors in GGUF's llama and minicpm, halves elsewhere. */
   pairs: 'neighbors' | 'halves'
   /** What an embedding is multiplied by. */
   embeddingScale: number
+  /** What attention and the feed-forward block are multiplied by before they are added. */
+  branchScale: number
+  logitDivisor: number
   activation: (x: number) => number
 }
 
@@ -87,7 +90,7 @@ export function oracleLogits(file: GgufFile, tokens: readonly number[]): Float64
       keys[l]!.push(rotate(k, position, c, w.divisors))
       values[l]!.push(linear(layer.v, attentionInput))
       const mixed = attend(rotate(q, position, c, w.divisors), keys[l]!, values[l]!, c) // [H * D]
-      addTo(x, linear(layer.o, mixed))
+      addTo(x, linear(layer.o, mixed), c.branchScale)
 
       const mlpInput = rmsNorm(x, layer.mlpNorm, c.eps) // [C]
       const gate = linear(layer.gate, mlpInput) // [F]
@@ -98,16 +101,21 @@ export function oracleLogits(file: GgufFile, tokens: readonly number[]): Float64
           layer.down,
           gate.map((g, i) => c.activation(g) * up[i]!),
         ),
+        c.branchScale,
       )
     })
 
     const last = rmsNorm(x, w.outputNorm, c.eps) // [C]
-    logits.set(linear({ weight: w.head, bias: undefined }, last), position * c.V)
+    const scores = linear({ weight: w.head, bias: undefined }, last) // [V]
+    logits.set(
+      scores.map((score) => score / c.logitDivisor),
+      position * c.V,
+    )
   })
   return logits
 }
 
-const known: ReadonlySet<string> = new Set(['llama', 'qwen2', 'qwen3', 'gemma'])
+const known: ReadonlySet<string> = new Set(['llama', 'qwen2', 'qwen3', 'gemma', 'minicpm'])
 
 function readConfig(file: GgufFile): Config {
   const architecture = file.metadata.get('general.architecture')
@@ -118,10 +126,12 @@ function readConfig(file: GgufFile): Config {
     if (typeof found !== 'number') throw new Error(`no ${architecture}.${key}`)
     return found
   }
+  const isMiniCpm = architecture === 'minicpm'
+  const L = number('block_count')
   const C = number('embedding_length')
   const H = number('attention.head_count')
   return {
-    L: number('block_count'),
+    L,
     C,
     H,
     K: number('attention.head_count_kv', H),
@@ -131,8 +141,10 @@ function readConfig(file: GgufFile): Config {
     eps: number('attention.layer_norm_rms_epsilon'),
     theta: number('rope.freq_base', 10000),
     positionFactor: number('rope.scaling.factor', 1),
-    pairs: architecture === 'llama' ? 'neighbors' : 'halves',
-    embeddingScale: architecture === 'gemma' ? Math.sqrt(C) : 1,
+    pairs: architecture === 'llama' || architecture === 'minicpm' ? 'neighbors' : 'halves',
+    embeddingScale: architecture === 'gemma' ? Math.sqrt(C) : isMiniCpm ? number('embedding_scale', 12) : 1,
+    branchScale: isMiniCpm ? number('residual_scale', 1.4 / Math.sqrt(L)) : 1,
+    logitDivisor: isMiniCpm ? number('logit_scale', C / 256) : 1,
     activation: architecture === 'gemma' ? gelu : silu,
   }
 }
@@ -238,6 +250,6 @@ function attend(q: Float64Array, keys: Float64Array[], values: Float64Array[], c
   return out
 }
 
-function addTo(x: Float64Array, y: Float64Array): void {
-  y.forEach((value, i) => (x[i]! += value))
+function addTo(x: Float64Array, y: Float64Array, scale: number): void {
+  y.forEach((value, i) => (x[i]! += value * scale))
 }

@@ -14,7 +14,7 @@ describe('the oracle equals transformers', () => {
   it('on every family', () => {
     assert.deepEqual(
       new Set(plain.map((model) => model.architecture)),
-      new Set(['llama', 'qwen2', 'qwen3', 'gemma']),
+      new Set(['llama', 'qwen2', 'qwen3', 'gemma', 'minicpm']),
     )
   })
 

@@ -175,13 +175,14 @@ class CpuExecutable implements Executable {
         return rmsNorm(slot(x), this.#rows(x.rows, step) * x.cols, this.#vector(weight), operation, slot(out))
       }
       case 'matmul': {
-        const { weight, bias, x, add, out } = operation
+        const { weight, bias, scale, x, add, out } = operation
         const rows = this.#rows(x.rows, step)
         return matmul(
           this.#matrix(weight),
           slot(x),
           rows,
           bias && this.#vector(bias),
+          scale,
           add && slot(add),
           slot(out),
         )

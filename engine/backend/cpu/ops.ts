@@ -45,12 +45,13 @@ export function* rmsNorm(
   yield
 }
 
-/** out[t] = weight * x[t] + bias + add[t]; x [T, cols], out and add [T, rows]. Decodes each row once for all tokens. */
+/** out[t] = (weight * x[t] + bias) * scale + add[t]; x [T, cols], out and add [T, rows]. Decodes each row once for all tokens. */
 export function* matmul(
   weight: Matrix,
   x: Float32Array,
   nTokens: number,
   bias: Float32Array | undefined,
+  scale: number,
   add: Float32Array | undefined,
   out: Float32Array,
 ): Work {
@@ -61,7 +62,7 @@ export function* matmul(
     const start = bias ? bias[row]! : 0
     for (let t = 0; t < nTokens; t++) {
       const at = t * rows + row
-      out[at] = start + dot(values, x, t * cols) + (add ? add[at]! : 0)
+      out[at] = (start + dot(values, x, t * cols)) * scale + (add ? add[at]! : 0)
     }
     if (row % 32 === 31) yield
   }

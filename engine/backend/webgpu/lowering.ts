@@ -86,7 +86,7 @@ export function lower(
       )
     }
     case 'matmul': {
-      const { x, bias, add, out } = operation
+      const { x, bias, scale, add, out } = operation
       const weight = tensor(operation.weight)
       if (weight.cols !== x.cols || weight.rows !== out.cols) {
         throw new EngineError(
@@ -97,7 +97,16 @@ export function lower(
       return weight.bands.map((band) =>
         launch(
           x,
-          [band.rows, weight.cols, weight.chunks, band.firstRow, weight.rows, bias ? 1 : 0, add ? 1 : 0],
+          [
+            band.rows,
+            weight.cols,
+            weight.chunks,
+            band.firstRow,
+            weight.rows,
+            bias ? 1 : 0,
+            add ? 1 : 0,
+            floatBits(scale),
+          ],
           [...planes(band), slot(x), bias ? vector(bias) : nothing, add ? slot(add) : nothing, slot(out)],
           { rows: band.rows, cols: weight.cols },
           weight.type,

@@ -40,24 +40,26 @@ describe('cpu operations', () => {
     })
   }
 
-  for (const [name, extra] of Object.entries({
+  for (const [name, extra] of Object.entries<readonly [boolean, boolean, number?]>({
     plain: [false, false],
     bias: [true, false],
     both: [true, true],
+    scaled: [true, true, 0.3],
   })) {
     it(`matmul, ${name}`, () => {
       const [rows, cols, tokens] = [37, 7, 3]
       const w = numbers(rows * cols, 4)
       const x = numbers(tokens * cols, 5)
       const bias = extra[0] ? numbers(rows, 6) : undefined
+      const scale = extra[2] ?? 1
       const add = extra[1] ? numbers(tokens * rows, 7) : undefined
       const out = new Float32Array(tokens * rows)
-      finish(matmul(matrix(w, rows, cols), x, tokens, bias, add, out))
+      finish(matmul(matrix(w, rows, cols), x, tokens, bias, scale, add, out))
       same(out, (i) => {
         const [t, row] = [Math.floor(i / rows), i % rows]
-        let sum = (bias?.[row] ?? 0) + (add?.[i] ?? 0)
+        let sum = bias?.[row] ?? 0
         for (let j = 0; j < cols; j++) sum += w[row * cols + j]! * x[t * cols + j]!
-        return sum
+        return sum * scale + (add?.[i] ?? 0)
       })
     })
   }

@@ -22,6 +22,7 @@ const names = [
   'qwen2-tied-bf16',
   'qwen3-bf16',
   'gemma-bf16',
+  'minicpm-f16',
 ]
 
 interface TokensRow {
@@ -178,7 +179,13 @@ describe('config.json as metadata', () => {
       {
         name: 'a family without a row',
         config: { model_type: 'gpt_neo' },
-        says: /model type "gpt_neo".*known: llama, mistral, qwen2, qwen3, gemma/,
+        says: /model type "gpt_neo".*known: llama, mistral, qwen2, qwen3, gemma, minicpm/,
+      },
+      {
+        name: 'MiniCPM without its scales',
+        config: { model_type: 'minicpm' },
+        says: /scale_emb is missing/,
+        code: 'bad-file',
       },
       {
         name: 'a family of JavaScript',

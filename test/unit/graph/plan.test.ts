@@ -115,7 +115,7 @@ function parse(lines: readonly string[], resultLabel?: string, lastRows: Value['
       .filter(Boolean)
       .map((name) => values.get(name)!)
     const out = graph.value(index === lines.length - 1 ? lastRows : 'tokens', Number(cols), label!)
-    if (x) graph.push({ op: 'matmul', weight: { weight: 'w' }, bias: undefined, x, add, out })
+    if (x) graph.push({ op: 'matmul', weight: { weight: 'w' }, bias: undefined, scale: 1, x, add, out })
     else graph.push({ op: 'embed', table: { weight: 'w' }, scale: 1, out })
     values.set(label!, out)
     last = out

@@ -21,13 +21,21 @@ describe('a model file with a wrong number', () => {
     'general.architecture',
     'mamba',
     'unsupported-arch',
-    /"mamba" is not supported; known: llama, qwen2, qwen3, gemma/,
+    /"mamba" is not supported; known: llama, qwen2, qwen3, gemma, minicpm/,
   )
+  check('minicpm.logit_scale', 0, 'bad-file', /scale of the logits comes to 0/, 'minicpm-f32')
+  check('minicpm.residual_scale', NaN, 'bad-file', /scale of the branch comes to NaN/, 'minicpm-f32')
 })
 
-function check(key: string, value: number | string, code: string, message: RegExp): void {
+function check(
+  key: string,
+  value: number | string,
+  code: string,
+  message: RegExp,
+  model = 'tiny-llama-chat',
+): void {
   it(`${key} = ${value}`, async () => {
-    const file = await openCheckpoint('test/fixtures/tiny/tiny-llama-chat.gguf')
+    const file = await openCheckpoint(`test/fixtures/tiny/${model}.gguf`)
     const checkpoint: Checkpoint = Object.create(file, {
       metadata: { value: new Map([...file.metadata, [key, value]]) },
     }) as Checkpoint
