@@ -43,12 +43,12 @@ export function splitBlocks(text: string): Block[] {
 }
 
 /**
- * Like `splitBlocks`, reusing the blocks of an earlier, shorter version of the text. Only the last block of
- * that version can still change, because Markdown text that is appended never reaches behind it.
+ * Like `splitBlocks`, reusing the blocks of an earlier, shorter version of the text. Its last two blocks can still change:
+ * the last one grows, and a paragraph `1` below a list becomes the list's next item with `1.`.
  */
 export function growBlocks(previous: readonly Block[], text: string): Block[] {
-  const kept = previous.slice(0, -1)
-  const from = previous.at(-1)?.lines[0] ?? 0
+  const kept = previous.slice(0, -2)
+  const from = previous[kept.length]?.lines[0] ?? 0
   const tail = text.split('\n').slice(from).join('\n')
   const fresh = splitBlocks(tail).map((block) => ({
     ...block,
