@@ -20,7 +20,7 @@ export interface OpenDevice {
   readonly device: GPUDevice
   readonly adapter: AdapterFacts
   readonly traits: DeviceTraits
-  /** Destroys the device and lets go of Dawn; without it Node does not exit. */
+  /** Destroys the device; without it Node does not exit. */
   release(): void
 }
 
@@ -83,10 +83,15 @@ const wantedLimits = [
 const driverHint =
   'Install a graphics driver with Vulkan 1.1 or newer, or set hearth.device to "cpu". `hearth doctor` shows what was found.'
 
+// Never let go of: node-webgpu's event loop goes on using an instance that was collected, and hangs on its freed mutex.
+const instances: GPU[] = []
+
 async function loadDawn(flags: string[]): Promise<GPU> {
   try {
     const { create } = await import('webgpu')
-    return create(flags)
+    const gpu = create(flags)
+    instances.push(gpu)
+    return gpu
   } catch (cause) {
     throw new EngineError('no-gpu', `The WebGPU module does not load: ${messageOf(cause)}`, {
       cause,
@@ -120,7 +125,6 @@ async function request(gpu: GPU, adapter: GPUAdapter): Promise<OpenDevice> {
       hint: driverHint,
     })
   }
-  const held: { gpu: GPU | undefined } = { gpu }
   const opened = device
   return {
     device,
@@ -129,10 +133,7 @@ async function request(gpu: GPU, adapter: GPUAdapter): Promise<OpenDevice> {
       subgroups: requiredFeatures.includes('subgroups') ? facts.subgroups : undefined,
       subgroupId: gpu.wgslLanguageFeatures.has('subgroup_id'),
     },
-    release: () => {
-      opened.destroy()
-      held.gpu = undefined
-    },
+    release: () => opened.destroy(),
   }
 }
 
