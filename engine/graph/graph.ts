@@ -21,7 +21,7 @@ export interface StateRef {
   readonly state: string
 }
 
-export type Activation = 'silu' | 'gelu-tanh'
+export type Activation = 'silu' | 'gelu-tanh' | 'gelu' | 'sigmoid' | 'tanh' | 'relu-squared' | 'exp-neg-exp'
 
 /**
  * The vocabulary of operations. `out` is written whole; inputs are never changed, state tensors are.
@@ -75,8 +75,23 @@ export type Operation =
       scale: number
       out: Value
     }
+  /** out[t] = x[t] * table[position + t]; table [context, 1] */
+  | { op: 'scale-by-position'; x: Value; table: WeightRef; out: Value }
+  /** Puts `shared` [T, b] behind every head of x [T, heads * a]: out [T, heads * (a + b)] */
+  | { op: 'join-heads'; x: Value; shared: Value; heads: number; out: Value }
+  /** out = activation(x), element by element */
+  | { op: 'activate'; activation: Activation; x: Value; out: Value }
   /** out = activation(gate) * up, element by element */
   | { op: 'gated'; activation: Activation; gate: Value; up: Value; out: Value }
+  /** out = x * scale + y, or x * y, element by element */
+  | { op: 'add'; x: Value; scale: number; y: Value; out: Value }
+  | { op: 'multiply'; x: Value; y: Value; out: Value }
+  /** out[t] = x[t] * weight + bias, column by column; weight and bias [cols], 1 and 0 when undefined */
+  | { op: 'scale-columns'; x: Value; weight: WeightRef | undefined; bias: WeightRef | undefined; out: Value }
+  /** out = cap * tanh(x / cap) */
+  | { op: 'softcap'; x: Value; cap: number; out: Value }
+  /** out[t] = x[t] / max(|x[t]|, eps), the length over each `group` columns */
+  | { op: 'l2-norm'; x: Value; group: number; eps: number; out: Value }
   /** out[0] = x[T - 1] when only the last position's logits are wanted, else out = x */
   | { op: 'select-outputs'; x: Value; out: Value }
 
@@ -109,21 +124,41 @@ export function inputsOf(operation: Operation): Value[] {
   switch (operation.op) {
     case 'embed':
       return []
-    case 'rms-norm':
-    case 'rope':
-    case 'append':
-    case 'select-outputs':
-      return [operation.x]
     case 'matmul':
       return operation.add ? [operation.x, operation.add] : [operation.x]
     case 'attention':
       return [operation.q]
     case 'gated':
       return [operation.gate, operation.up]
+    case 'join-heads':
+      return [operation.x, operation.shared]
+    case 'add':
+    case 'multiply':
+      return [operation.x, operation.y]
+    default:
+      return [operation.x]
+  }
+}
+
+/** Weights an operation reads. */
+export function weightsOf(operation: Operation): WeightRef[] {
+  switch (operation.op) {
+    case 'embed':
+    case 'rope':
+    case 'scale-by-position':
+      return [operation.table]
+    case 'rms-norm':
+      return [operation.weight]
+    case 'matmul':
+      return operation.bias ? [operation.weight, operation.bias] : [operation.weight]
+    case 'scale-columns':
+      return [operation.weight, operation.bias].filter((ref) => ref !== undefined)
+    default:
+      return []
   }
 }
 
 /** The value an operation writes; `append` writes state only. */
 export function outputOf(operation: Operation): Value | undefined {
-  return operation.op === 'append' ? undefined : operation.out
+  return 'out' in operation ? operation.out : undefined
 }

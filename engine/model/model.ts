@@ -6,7 +6,7 @@ import type { Log } from '../base/log'
 import type { Progress } from '../base/progress'
 import type { Checkpoint, TensorInfo } from '../format/checkpoint'
 import { stringOf } from '../format/metadata'
-import type { Operation } from '../graph/graph'
+import { weightsOf, type Operation } from '../graph/graph'
 import { makePlan } from '../graph/plan'
 import { EngineError } from '../protocol/errors'
 import { tokenizerFromMetadata } from '../tokenizer/from-gguf'
@@ -205,13 +205,7 @@ function refuseUnreadTensors(
 }
 
 function weightNames(operations: readonly Operation[]): string[] {
-  const names = new Set<string>()
-  for (const operation of operations) {
-    if (operation.op === 'matmul' || operation.op === 'rms-norm') names.add(operation.weight.weight)
-    if (operation.op === 'matmul' && operation.bias) names.add(operation.bias.weight)
-    if (operation.op === 'embed' || operation.op === 'rope') names.add(operation.table.weight)
-  }
-  return [...names]
+  return [...new Set(operations.flatMap((operation) => weightsOf(operation).map((ref) => ref.weight)))]
 }
 
 function uploadWeight(backend: Backend, checkpoint: Checkpoint, info: TensorInfo): Promise<Tensor> {

@@ -1,8 +1,10 @@
 // Every kernel with every type passes the shader compiler and fits its bindings, on a machine without any driver.
 import assert from 'node:assert/strict'
 import { openNullDevice, type OpenDevice } from '../../engine/backend/webgpu/dawn'
+import { activations } from '../../engine/backend/webgpu/kernels/activations'
 import { interfaces, kernels, type DeviceTraits, type Shape } from '../../engine/backend/webgpu/kernels/table'
 import { Pipelines } from '../../engine/backend/webgpu/pipelines'
+import type { Activation } from '../../engine/graph/graph'
 import { EngineError } from '../../engine/protocol/errors'
 import { types } from './op-cases'
 
@@ -43,6 +45,7 @@ describe('all kernel variants', () => {
 })
 
 describe('the kernel table', () => {
+  const activationNames = Object.keys(activations) as Activation[]
   const widths = [undefined, [4, 4], [8, 8], [4, 8], [8, 32], [16, 16], [32, 32], [32, 64], [64, 64]] as const
   const devices: DeviceTraits[] = widths.flatMap((width) => {
     const subgroups = width && { min: width[0], max: width[1] }
@@ -51,7 +54,7 @@ describe('the kernel table', () => {
   const shapes: Shape[] = [1, 2, 256].flatMap((maxTokens) =>
     [3, 32, 50, 576].flatMap((cols) =>
       [16, 18, 80, 256].flatMap((headDim) =>
-        ['silu', 'gelu-tanh'].map((activation) => ({ maxTokens, rows: 83, cols, headDim, activation })),
+        activationNames.map((activation) => ({ maxTokens, rows: 83, cols, headDim, activation })),
       ),
     ),
   )

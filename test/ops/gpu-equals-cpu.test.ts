@@ -7,7 +7,8 @@ import { openDevice } from '../../engine/backend/webgpu/dawn'
 import { kernels, type DeviceTraits, type Shape } from '../../engine/backend/webgpu/kernels/table'
 import { WebGpuBackend, type WebGpuOptions } from '../../engine/backend/webgpu/webgpu-backend'
 import { tensorTypes } from '../../engine/format/ggml-types'
-import { bandCase, embedCase, matmulCases, otherCases, types, type OpCase } from './op-cases'
+import type { OpCase } from './op-case'
+import { bandCase, embedCase, matmulCases, otherCases, types } from './op-cases'
 import { difference, runCase } from './run-case'
 
 describe('gpu equals cpu', () => {

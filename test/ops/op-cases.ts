@@ -1,39 +1,10 @@
 // The table of operations and shapes that every backend is compared on. To cover a new operation, add rows here.
-import type { StepInput } from '../../engine/backend/backend'
 import { tensorTypes, type TensorType } from '../../engine/format/ggml-types'
-import {
-  GraphBuilder,
-  type Activation,
-  type Graph,
-  type Operation,
-  type Value,
-} from '../../engine/graph/graph'
-
-export interface OpCase {
-  readonly name: string
-  readonly op: Operation['op']
-  readonly weights: Readonly<Record<string, { type: TensorType; rows: number; cols: number }>>
-  readonly states: Readonly<Record<string, { rows: number; cols: number }>>
-  readonly graph: Graph
-  readonly maxTokens: number
-  readonly outputs: 'last' | 'all'
-  /** The result after each of them is compared. */
-  readonly steps: readonly StepInput[]
-  /** Largest mean square difference, relative to the mean square of the result. */
-  readonly tolerance: number
-}
+import { GraphBuilder } from '../../engine/graph/graph'
+import { elementwiseCases } from './elementwise-cases'
+import { input, inputRows, manySteps, opCase, range, type OpCase } from './op-case'
 
 export const types = Object.keys(tensorTypes) as TensorType[]
-
-/** Rows of the tables that stand for inputs; a step's tokens choose among them. */
-const inputRows = 64
-
-const manySteps: readonly StepInput[] = [
-  { tokens: range(7, 0), position: 0 },
-  { tokens: range(33, 1), position: 7 },
-  { tokens: range(1, 2), position: 40 },
-  { tokens: range(2, 3), position: 41 },
-]
 
 /** Shapes of matrices: rows that are no multiple of anything, columns that are a multiple of the block only. */
 export function matmulCases(type: TensorType, tokens: 'one' | 'many'): OpCase[] {
@@ -85,10 +56,7 @@ export const otherCases: readonly OpCase[] = [
     ropeCase(2, 80, 40, pairs),
     ropeCase(5, 18, 6, pairs),
   ]),
-  ...(['silu', 'gelu-tanh'] as const).flatMap((activation) => [
-    gatedCase(activation, 64),
-    gatedCase(activation, 1537),
-  ]),
+  ...elementwiseCases,
   selectCase('last'),
   selectCase('all'),
   // heads, kv heads, head size: groups of 1, 3 and 7, sizes with and without a factor of 4, and the largest.
@@ -174,21 +142,6 @@ function ropeCase(heads: number, headDim: number, rotaryDims: number, pairs: 'ha
   })
 }
 
-function gatedCase(activation: Activation, cols: number): OpCase {
-  const g = new GraphBuilder()
-  const gate = input(g, 'gate', cols)
-  const up = input(g, 'up', cols)
-  const out = g.value('tokens', cols, 'gated')
-  g.push({ op: 'gated', activation, gate, up, out })
-  return opCase(`gated ${activation} ${cols}`, 'gated', g, out, {
-    weights: {
-      gate: { type: 'f32', rows: inputRows, cols },
-      up: { type: 'f32', rows: inputRows, cols },
-    },
-    steps: manySteps,
-  })
-}
-
 function selectCase(outputs: 'last' | 'all'): OpCase {
   const g = new GraphBuilder()
   const x = input(g, 'x', 70)
@@ -249,34 +202,4 @@ function attentionCase(heads: number, kvHeads: number, headDim: number, plan: 'p
     maxTokens: plan === 'prefill' ? 33 : 1,
     steps: plan === 'prefill' ? prefill : decode,
   })
-}
-
-function opCase(
-  name: string,
-  op: Operation['op'],
-  g: GraphBuilder,
-  result: Value,
-  rest: Pick<OpCase, 'weights' | 'steps'> & Partial<OpCase>,
-): OpCase {
-  const maxTokens = Math.max(...rest.steps.map((step) => step.tokens.length))
-  return {
-    name,
-    op,
-    graph: g.build(result),
-    states: {},
-    maxTokens,
-    outputs: 'all',
-    tolerance: 1e-11,
-    ...rest,
-  }
-}
-
-function input(g: GraphBuilder, name: string, cols: number): Value {
-  const out = g.value('tokens', cols, name)
-  g.push({ op: 'embed', table: { weight: name }, scale: 1, out })
-  return out
-}
-
-function range(count: number, shift: number): number[] {
-  return [...Array(count).keys()].map((i) => (i * 3 + shift * 11) % inputRows)
 }

@@ -1,7 +1,7 @@
 // Runs a case of the table on a backend, and says how far two results are apart.
 import type { Backend, Tensor } from '../../engine/backend/backend'
 import { makePlan } from '../../engine/graph/plan'
-import type { OpCase } from './op-cases'
+import type { OpCase } from './op-case'
 import { randomWeight } from './random-blocks'
 
 /** The result after every step of the case. */

@@ -58,19 +58,16 @@ function runs(kernel: Kernel, shape: Shape): boolean {
 }
 
 function shapeOf(operation: Operation, maxTokens: number): Shape {
-  const shape = { maxTokens, rows: 1, cols: 32, headDim: 0, activation: '' }
+  const shape: Shape = { maxTokens, rows: 1, cols: 32, headDim: 0, activation: '' }
   switch (operation.op) {
     case 'attention':
       return { ...shape, rows: operation.heads, headDim: operation.headDim }
+    case 'activate':
     case 'gated':
       return { ...shape, activation: operation.activation }
     case 'matmul':
       return { ...shape, rows: operation.out.cols, cols: operation.x.cols }
-    case 'embed':
-    case 'rms-norm':
-    case 'rope':
-    case 'append':
-    case 'select-outputs':
+    default:
       return shape
   }
 }

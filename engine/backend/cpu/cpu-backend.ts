@@ -7,17 +7,17 @@ import { EngineError } from '../../protocol/errors'
 import type { Backend, DeviceInfo, Executable, StepInput, Tensor, WeightSpec } from '../backend'
 import { quants, rowBytes } from '../quants/table'
 import {
-  append,
-  attention,
-  embed,
+  activate,
+  add,
   gated,
-  matmul,
-  rmsNorm,
-  rope,
-  selectOutputs,
-  type Matrix,
-  type Work,
-} from './ops'
+  joinHeads,
+  l2Norm,
+  multiply,
+  scaleByPosition,
+  scaleColumns,
+  softcap,
+} from './elementwise-ops'
+import { append, attention, embed, matmul, rmsNorm, rope, selectOutputs, type Matrix, type Work } from './ops'
 
 /** Longest stretch of work without a look at the event loop, in milliseconds. */
 const patience = 8
@@ -200,10 +200,46 @@ class CpuExecutable implements Executable {
         const keys = stateOf(state, k).values
         return attention(slot(q), keys, stateOf(state, v).values, nTokens, position, operation, slot(out))
       }
+      case 'scale-by-position': {
+        const { x, table, out } = operation
+        return scaleByPosition(slot(x), nTokens, x.cols, position, this.#vector(table), slot(out))
+      }
+      case 'join-heads': {
+        const { x, shared, heads, out } = operation
+        const widths = { own: x.cols / heads, common: shared.cols }
+        return joinHeads(slot(x), slot(shared), this.#rows(x.rows, step), heads, widths, slot(out))
+      }
+      case 'activate': {
+        const { activation, x, out } = operation
+        return activate(activation, slot(x), this.#count(x, step), slot(out))
+      }
       case 'gated': {
         const { activation, gate, up, out } = operation
-        return gated(activation, slot(gate), slot(up), this.#rows(out.rows, step) * out.cols, slot(out))
+        return gated(activation, slot(gate), slot(up), this.#count(out, step), slot(out))
       }
+      case 'add': {
+        const { x, scale, y, out } = operation
+        return add(slot(x), scale, slot(y), this.#count(x, step), slot(out))
+      }
+      case 'multiply': {
+        const { x, y, out } = operation
+        return multiply(slot(x), slot(y), this.#count(x, step), slot(out))
+      }
+      case 'scale-columns': {
+        const { x, weight, bias, out } = operation
+        return scaleColumns(
+          slot(x),
+          this.#rows(x.rows, step),
+          x.cols,
+          weight && this.#vector(weight),
+          bias && this.#vector(bias),
+          slot(out),
+        )
+      }
+      case 'softcap':
+        return softcap(slot(operation.x), operation.cap, this.#count(operation.x, step), slot(operation.out))
+      case 'l2-norm':
+        return l2Norm(slot(operation.x), this.#count(operation.x, step), operation, slot(operation.out))
       case 'select-outputs': {
         const { x, out } = operation
         return selectOutputs(slot(x), nTokens, x.cols, nTokens - this.#rows(out.rows, step), slot(out))
@@ -213,6 +249,10 @@ class CpuExecutable implements Executable {
 
   #rows(rows: Rows, step: StepInput): number {
     return rows === 'outputs' && this.plan.outputs === 'last' ? 1 : step.tokens.length
+  }
+
+  #count(value: Value, step: StepInput): number {
+    return this.#rows(value.rows, step) * value.cols
   }
 
   #slot(value: Value): Float32Array {

@@ -1,6 +1,5 @@
-// Every operation as one plain loop over float32 arrays: the reference that other backends are compared with.
+// Operations as plain loops over float32 arrays: the reference that other backends are compared with.
 // JavaScript adds in float64, so every sum below is more exact than a GPU's.
-import type { Activation } from '../../graph/graph'
 import type { Decode } from '../quants/decode'
 
 /** A weight in the file's own layout. */
@@ -153,19 +152,6 @@ export function* attention(
   }
 }
 
-/** out = activation(gate) * up over `count` values */
-export function* gated(
-  activation: Activation,
-  gate: Float32Array,
-  up: Float32Array,
-  count: number,
-  out: Float32Array,
-): Work {
-  const f = activations[activation]
-  for (let i = 0; i < count; i++) out[i] = f(gate[i]!) * up[i]!
-  yield
-}
-
 /** out = the rows of x [T, cols] from row `first` on */
 export function* selectOutputs(
   x: Float32Array,
@@ -176,12 +162,6 @@ export function* selectOutputs(
 ): Work {
   out.set(x.subarray(first * cols, nTokens * cols))
   yield
-}
-
-const activations: Readonly<Record<Activation, (x: number) => number>> = {
-  silu: (x) => x / (1 + Math.exp(-x)),
-  // The tanh approximation of GELU (Hendrycks and Gimpel, 2016).
-  'gelu-tanh': (x) => 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x))),
 }
 
 // Four sums, because one would make every addition wait for the one before.

@@ -153,9 +153,52 @@ export function lower(
         ),
       ]
     }
+    case 'scale-by-position': {
+      const { x, table, out } = operation
+      const tableCols = tensor(table).chunks * 32
+      return [launch(x, [x.cols, tableCols], [slot(x), vector(table), slot(out)], { cols: x.cols })]
+    }
+    case 'join-heads': {
+      const { x, shared, heads, out } = operation
+      return [
+        launch(x, [out.cols, x.cols / heads, shared.cols], [slot(x), slot(shared), slot(out)], {
+          cols: out.cols,
+        }),
+      ]
+    }
+    case 'activate': {
+      const { x, out, activation } = operation
+      return [launch(x, [x.cols], [slot(x), slot(out)], { cols: x.cols, activation })]
+    }
     case 'gated': {
       const { gate, up, out, activation } = operation
       return [launch(out, [out.cols], [slot(gate), slot(up), slot(out)], { cols: out.cols, activation })]
+    }
+    case 'add': {
+      const { x, scale, y, out } = operation
+      return [launch(x, [x.cols, floatBits(scale)], [slot(x), slot(y), slot(out)], { cols: x.cols })]
+    }
+    case 'multiply': {
+      const { x, y, out } = operation
+      return [launch(x, [x.cols], [slot(x), slot(y), slot(out)], { cols: x.cols })]
+    }
+    case 'scale-columns': {
+      const { x, weight, bias, out } = operation
+      const operands = [slot(x), weight ? vector(weight) : nothing, bias ? vector(bias) : nothing, slot(out)]
+      return [launch(x, [x.cols, weight ? 1 : 0, bias ? 1 : 0], operands, { cols: x.cols })]
+    }
+    case 'softcap': {
+      const { x, cap, out } = operation
+      return [launch(x, [x.cols, floatBits(cap)], [slot(x), slot(out)], { cols: x.cols })]
+    }
+    case 'l2-norm': {
+      const { x, group, eps, out } = operation
+      return [
+        launch(x, [x.cols, group, floatBits(eps)], [slot(x), slot(out)], {
+          rows: x.cols / group,
+          cols: group,
+        }),
+      ]
     }
     case 'select-outputs': {
       const { x, out } = operation

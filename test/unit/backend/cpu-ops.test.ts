@@ -4,14 +4,13 @@ import {
   append,
   attention,
   embed,
-  gated,
   matmul,
   rmsNorm,
   rope,
   selectOutputs,
-  type Work,
 } from '../../../engine/backend/cpu/ops'
 import { decodeF32 } from '../../../engine/backend/quants/decode'
+import { finish, numbers, same } from './check-values'
 
 describe('cpu operations', () => {
   it('embed copies rows, scaled', () => {
@@ -142,23 +141,6 @@ describe('cpu operations', () => {
     assert.deepEqual([...out], [100, 100])
   })
 
-  it('gated silu', () => {
-    const [gate, up, out] = [numbers(9, 14), numbers(9, 15), new Float32Array(9)]
-    finish(gated('silu', gate, up, 9, out))
-    same(out, (i) => (gate[i]! / (1 + Math.E ** -gate[i]!)) * up[i]!)
-  })
-
-  it('gated gelu-tanh', () => {
-    const [gate, up, out] = [numbers(9, 16), numbers(9, 17), new Float32Array(9)]
-    finish(gated('gelu-tanh', gate, up, 9, out))
-    same(out, (i) => {
-      const x = gate[i]!
-      // tanh(u) = 1 - 2 / (e^2u + 1)
-      const u = 0.7978845608028654 * (x + 0.044715 * x ** 3)
-      return 0.5 * x * (2 - 2 / (Math.E ** (2 * u) + 1)) * up[i]!
-    })
-  })
-
   it('select-outputs takes the last row, or all', () => {
     const x = numbers(3 * 4, 18)
     const last = new Float32Array(4)
@@ -169,25 +151,6 @@ describe('cpu operations', () => {
     same(all, (i) => x[i]!)
   })
 })
-
-function finish(work: Work): void {
-  while (!work.next().done);
-}
-
-function same(got: Float32Array, expected: (i: number) => number): void {
-  for (const [i, value] of got.entries()) {
-    const wanted = expected(i)
-    assert.ok(
-      Math.abs(value - wanted) <= 1e-6 * (1 + Math.abs(wanted)),
-      `value ${i} is ${value}, not ${wanted}`,
-    )
-  }
-}
-
-// Not random: a sine of the index is as irregular as the tests need.
-function numbers(count: number, seed: number): Float32Array {
-  return Float32Array.from({ length: count }, (_, i) => 2 * Math.sin(seed * 12.9898 + i * 78.233))
-}
 
 function matrix(values: Float32Array, rows: number, cols: number): Parameters<typeof embed>[0] {
   return { bytes: new Uint8Array(values.buffer), stride: cols * 4, rows, cols, decode: decodeF32 }

@@ -1,11 +1,14 @@
 // One row per kernel: which operation it computes, on which shapes and devices it is chosen, and how it is launched.
-import type { Operation } from '../../../graph/graph'
+import type { Activation, Operation } from '../../../graph/graph'
+import activateText from './activate.wgsl'
+import { activations } from './activations'
+import addText from './add.wgsl'
 import appendText from './append.wgsl'
 import attentionText from './attention.wgsl'
 import embedText from './embed.wgsl'
-import geluTanh from './gated-gelu-tanh.wgsl'
-import silu from './gated-silu.wgsl'
 import gatedText from './gated.wgsl'
+import joinHeadsText from './join-heads.wgsl'
+import l2NormText from './l2-norm.wgsl'
 import lanes4 from './lanes-4.wgsl'
 import lanes8 from './lanes-8.wgsl'
 import matmulInterface from './matmul.wgsl'
@@ -14,9 +17,13 @@ import matmulTile from './matmul-tile.wgsl'
 import matvecLanes from './matvec-lanes.wgsl'
 import matvecSubgroups from './matvec-subgroups.wgsl'
 import matvecWorkgroup from './matvec-workgroup.wgsl'
+import multiplyText from './multiply.wgsl'
 import rmsNormText from './rms-norm.wgsl'
 import ropeText from './rope.wgsl'
+import scaleByPositionText from './scale-by-position.wgsl'
+import scaleColumnsText from './scale-columns.wgsl'
 import selectOutputsText from './select-outputs.wgsl'
+import softcapText from './softcap.wgsl'
 import stepText from './step.wgsl'
 import unit2 from './unit-2.wgsl'
 import unit4 from './unit-4.wgsl'
@@ -32,7 +39,7 @@ export interface Shape {
   /** Values of one row of activations that the kernel reads. */
   readonly cols: number
   readonly headDim: number
-  readonly activation: string
+  readonly activation: Activation | ''
 }
 
 /** The side of a device that kernels are chosen by. */
@@ -70,7 +77,15 @@ export const interfaces: Readonly<
   rope: { quant: false, bind: { x: 'read', table: 'read', y: 'write' } },
   append: { quant: false, bind: { x: 'read', cache: 'write' } },
   attention: { quant: false, bind: { q: 'read', k: 'read', v: 'read', y: 'write' } },
+  'scale-by-position': { quant: false, bind: { x: 'read', table: 'read', y: 'write' } },
+  'join-heads': { quant: false, bind: { x: 'read', tail: 'read', y: 'write' } },
+  activate: { quant: false, bind: { x: 'read', y: 'write' } },
   gated: { quant: false, bind: { gate: 'read', up: 'read', y: 'write' } },
+  add: { quant: false, bind: { x: 'read', y: 'read', sum: 'write' } },
+  multiply: { quant: false, bind: { x: 'read', y: 'read', product: 'write' } },
+  'scale-columns': { quant: false, bind: { x: 'read', weight: 'read', bias: 'read', y: 'write' } },
+  softcap: { quant: false, bind: { x: 'read', y: 'write' } },
+  'l2-norm': { quant: false, bind: { x: 'read', y: 'write' } },
   'select-outputs': { quant: false, bind: { x: 'read', y: 'write' } },
 }
 
@@ -137,11 +152,20 @@ export const kernels: readonly Kernel[] = [
     constants: { threads: 64 },
     grid: (s, tokens) => [s.rows, tokens],
   }),
-  kernel('gated-silu', 'gated', silu + gatedText, { can: (s) => s.activation === 'silu', grid: perValue }),
-  kernel('gated-gelu-tanh', 'gated', geluTanh + gatedText, {
-    can: (s) => s.activation === 'gelu-tanh',
-    grid: perValue,
-  }),
+  kernel('scale-by-position', 'scale-by-position', scaleByPositionText, { grid: perValue }),
+  kernel('join-heads', 'join-heads', joinHeadsText, { grid: perValue }),
+  ...Object.entries(activations).flatMap(([name, text]) => [
+    kernel(`activate-${name}`, 'activate', text + activateText, {
+      can: (s) => s.activation === name,
+      grid: perValue,
+    }),
+    kernel(`gated-${name}`, 'gated', text + gatedText, { can: (s) => s.activation === name, grid: perValue }),
+  ]),
+  kernel('add', 'add', addText, { grid: perValue }),
+  kernel('multiply', 'multiply', multiplyText, { grid: perValue }),
+  kernel('scale-columns', 'scale-columns', scaleColumnsText, { grid: perValue }),
+  kernel('softcap', 'softcap', softcapText, { grid: perValue }),
+  kernel('l2-norm', 'l2-norm', l2NormText, { grid: (s, tokens) => [s.rows, tokens] }),
   kernel('select-outputs', 'select-outputs', selectOutputsText, { grid: perValue }),
 ]
 

@@ -1,0 +1,13 @@
+// sum = x * scale + y
+struct Params { cols: u32, scale: f32 }
+@group(0) @binding(1) var<uniform> params: Params;
+@group(0) @binding(2) var<storage, read> x: array<f32>;
+@group(0) @binding(3) var<storage, read> y: array<f32>;
+@group(0) @binding(4) var<storage, read_write> sum: array<f32>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3u) {
+  if (id.x >= params.cols) { return; }
+  let at = id.y * params.cols + id.x;
+  sum[at] = fma(x[at], params.scale, y[at]);
+}
