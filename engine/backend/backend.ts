@@ -44,6 +44,8 @@ export interface StepInput {
   readonly tokens: readonly number[]
   /** Tokens already in the state. */
   readonly position: number
+  /** Tokens at the start of the sequence that see each other both ways; 0 when left out. They come in one step. */
+  readonly prefix?: number
 }
 
 export interface Backend {

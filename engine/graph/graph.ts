@@ -23,9 +23,23 @@ export interface StateRef {
 
 export type Activation = 'silu' | 'gelu-tanh' | 'gelu' | 'sigmoid' | 'tanh' | 'relu-squared' | 'exp-neg-exp'
 
+/** Which row of a rope table a token takes: its position, or, before and after the end of the prompt's prefix, half of it. */
+export type RopeAxis = 'position' | 'prefix' | 'after-prefix'
+
+/**
+ * Attention in chunks of `length` tokens (Dual Chunk Attention, arXiv 2402.17463): a query meets keys of its own chunk as `q`,
+ * keys of the chunk before as `successive`, and all earlier ones as `inter`. Keys are turned by their position in their chunk.
+ */
+export interface AttentionChunks {
+  readonly length: number
+  readonly successive: Value
+  readonly inter: Value
+}
+
 /**
  * The vocabulary of operations. `out` is written whole; inputs are never changed, state tensors are.
- * T is the number of tokens of the step, `position` the number of tokens already in the state.
+ * T is the number of tokens of the step, `position` the number of tokens already in the state, `prefix` the number of tokens at
+ * the start of the sequence that see each other both ways (0 in all families but one).
  */
 export type Operation =
   /** out[t] = table[token[t]] * scale */
@@ -46,7 +60,9 @@ export type Operation =
    * Rotates pairs inside each head of x [T, heads * headDim] by the angles of the token's position.
    * `table` [context, rotaryDims] holds cos and sin interleaved: entry 2i is the cosine of pair i, 2i+1 its sine;
    * a table computed in float64 on the host, because WGSL's sin is only exact near zero.
-   * Pair i is (x[2i], x[2i+1]) when interleaved, (x[i], x[i + rotaryDims/2]) when half; later columns pass through.
+   * Pair i is (x[2i], x[2i+1]) when interleaved, (x[i], x[i + rotaryDims/2]) when half, counted from column `from` of the head;
+   * the other columns pass through. Row of the table: position + t, min(position + t, prefix) on the axis `prefix`,
+   * max(position + t - prefix, 0) on `after-prefix`.
    */
   | {
       op: 'rope'
@@ -54,15 +70,20 @@ export type Operation =
       table: WeightRef
       heads: number
       headDim: number
+      from: number
       rotaryDims: number
       pairs: 'interleaved' | 'half'
+      axis: RopeAxis
       out: Value
     }
   /** cache[position + t] = x[t] */
   | { op: 'append'; x: Value; cache: StateRef }
   /**
-   * Causal attention of q [T, heads * headDim] over rows 0 to position + t of the caches [capacity, kvHeads * headDim]:
-   * softmax(q . k * scale) v, query head h reading kv head floor(h / (heads / kvHeads)).
+   * Attention of q [T, heads * headDim] over rows 0 to position + t of k [capacity, kvHeads * headDim] and
+   * v [capacity, kvHeads * valueDim]: softmax over s of cap(q . k_s * scale) + slope[head] * (s - position - t), times v;
+   * query head h reads kv head floor(h / (heads / kvHeads)); out [T, heads * valueDim].
+   * With `window`, only the last `window` rows, the token's own among them. cap(x) is softcap * tanh(x / softcap), or x when
+   * `softcap` is undefined. `slopes` [heads] are those of ALiBi (arXiv 2108.12409). With `prefix`, tokens before the step's prefix see all rows before it.
    */
   | {
       op: 'attention'
@@ -72,7 +93,13 @@ export type Operation =
       heads: number
       kvHeads: number
       headDim: number
+      valueDim: number
       scale: number
+      window: number | undefined
+      softcap: number | undefined
+      slopes: WeightRef | undefined
+      prefix: boolean
+      chunks: AttentionChunks | undefined
       out: Value
     }
   /** out[t] = x[t] * table[position + t]; table [context, 1] */
@@ -127,7 +154,9 @@ export function inputsOf(operation: Operation): Value[] {
     case 'matmul':
       return operation.add ? [operation.x, operation.add] : [operation.x]
     case 'attention':
-      return [operation.q]
+      return operation.chunks
+        ? [operation.q, operation.chunks.successive, operation.chunks.inter]
+        : [operation.q]
     case 'gated':
       return [operation.gate, operation.up]
     case 'join-heads':
@@ -151,6 +180,8 @@ export function weightsOf(operation: Operation): WeightRef[] {
       return [operation.weight]
     case 'matmul':
       return operation.bias ? [operation.weight, operation.bias] : [operation.weight]
+    case 'attention':
+      return operation.slopes ? [operation.slopes] : []
     case 'scale-columns':
       return [operation.weight, operation.bias].filter((ref) => ref !== undefined)
     default:

@@ -68,8 +68,10 @@ export function buildTransformer(
       table: { weight: ropeTableName },
       heads,
       headDim: config.headDim,
+      from: 0,
       rotaryDims: config.rope.dims,
       pairs: layout.pairs,
+      axis: 'position',
       out,
     })
     return out
@@ -107,7 +109,13 @@ export function buildTransformer(
       heads: config.heads,
       kvHeads: config.kvHeads,
       headDim: config.headDim,
+      valueDim: config.headDim,
       scale: 1 / Math.sqrt(config.headDim),
+      window: undefined,
+      softcap: undefined,
+      slopes: undefined,
+      prefix: false,
+      chunks: undefined,
       out: attended,
     })
     x = linear(

@@ -51,10 +51,24 @@ describe('the kernel table', () => {
     const subgroups = width && { min: width[0], max: width[1] }
     return [true, false].map((subgroupId) => ({ subgroups, subgroupId }))
   })
+  const headSizes = [
+    [16, 16],
+    [18, 18],
+    [96, 64],
+    [96, 18],
+    [18, 256],
+  ] as const
   const shapes: Shape[] = [1, 2, 256].flatMap((maxTokens) =>
     [3, 32, 50, 576].flatMap((cols) =>
-      [16, 18, 80, 256].flatMap((headDim) =>
-        activationNames.map((activation) => ({ maxTokens, rows: 83, cols, headDim, activation })),
+      headSizes.flatMap(([headDim, valueDim]) =>
+        activationNames.map((activation) => ({
+          maxTokens,
+          rows: 83,
+          cols,
+          headDim,
+          valueDim,
+          activation,
+        })),
       ),
     ),
   )

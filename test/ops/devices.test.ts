@@ -91,6 +91,46 @@ describe('devices', () => {
     backend.dispose()
   })
 
+  it('a step that ends inside the prefix is refused', async () => {
+    for (const backend of [new CpuBackend(), new WebGpuBackend(await openDevice(silentLog), silentLog)]) {
+      const g = new GraphBuilder()
+      const x = g.value('tokens', 4, 'x')
+      g.push({ op: 'embed', table: { weight: 'w' }, scale: 1, out: x })
+      const cache = { state: 'cache' }
+      g.push({ op: 'append', x, cache })
+      const out = g.value('tokens', 4, 'attended')
+      g.push({
+        op: 'attention',
+        q: x,
+        k: cache,
+        v: cache,
+        heads: 1,
+        kvHeads: 1,
+        headDim: 4,
+        valueDim: 4,
+        scale: 1,
+        window: undefined,
+        softcap: undefined,
+        slopes: undefined,
+        prefix: true,
+        chunks: undefined,
+        out,
+      })
+      const plan = makePlan(g.build(out), { maxTokens: 2, outputs: 'all' })
+      const executable = await backend.compile(plan, new Map([['w', await weight(backend, 8, 4)]]))
+      const state = new Map([['cache', backend.createState('cache', 8, 4)]])
+      const run = (prefix: number, position: number): void => {
+        backend.run(executable, state, { tokens: [1, 2], position, prefix })
+      }
+      run(2, 0)
+      run(2, 2)
+      assert.throws(() => run(3, 0), /a step ends at token 2, inside the prefix of 3 tokens/)
+      assert.throws(() => run(6, 3), /a step ends at token 5, inside the prefix of 6 tokens/)
+      await backend.read(executable)
+      backend.dispose()
+    }
+  })
+
   it('reads belong to the run before them, also when nobody waits in between', async () => {
     for (const backend of [new CpuBackend(), new WebGpuBackend(await openDevice(silentLog), silentLog)]) {
       const { plan, weights, table } = await smallModel(backend)

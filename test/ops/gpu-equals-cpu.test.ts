@@ -78,5 +78,5 @@ describe('gpu equals cpu', () => {
 
 function matmulShape(row: OpCase): Shape {
   const { rows, cols } = row.weights['w'] ?? { rows: 0, cols: 0 }
-  return { maxTokens: row.maxTokens, rows, cols, headDim: 0, activation: '' }
+  return { maxTokens: row.maxTokens, rows, cols, headDim: 0, valueDim: 0, activation: '' }
 }

@@ -1,6 +1,7 @@
 // The table of operations and shapes that every backend is compared on. To cover a new operation, add rows here.
 import { tensorTypes, type TensorType } from '../../engine/format/ggml-types'
-import { GraphBuilder } from '../../engine/graph/graph'
+import { GraphBuilder, type RopeAxis } from '../../engine/graph/graph'
+import { attentionCases } from './attention-cases'
 import { elementwiseCases } from './elementwise-cases'
 import { input, inputRows, manySteps, opCase, range, type OpCase } from './op-case'
 
@@ -55,26 +56,15 @@ export const otherCases: readonly OpCase[] = [
     ropeCase(9, 64, 64, pairs),
     ropeCase(2, 80, 40, pairs),
     ropeCase(5, 18, 6, pairs),
+    ropeCase(3, 96, 32, pairs, { from: 64 }),
+    ropeCase(2, 18, 6, pairs, { from: 4 }),
+    ropeCase(2, 64, 32, pairs, { axis: 'prefix' }),
+    ropeCase(2, 64, 32, pairs, { from: 32, axis: 'after-prefix' }),
   ]),
   ...elementwiseCases,
   selectCase('last'),
   selectCase('all'),
-  // heads, kv heads, head size: groups of 1, 3 and 7, sizes with and without a factor of 4, and the largest.
-  ...(
-    [
-      [2, 2, 16],
-      [9, 3, 64],
-      [7, 1, 80],
-      [4, 2, 128],
-      [2, 1, 256],
-      [3, 3, 18],
-      [3, 1, 6],
-      [2, 1, 254],
-    ] as const
-  ).flatMap(([heads, kvHeads, headDim]) => [
-    attentionCase(heads, kvHeads, headDim, 'prefill'),
-    attentionCase(heads, kvHeads, headDim, 'decode'),
-  ]),
+  ...attentionCases,
 ]
 
 function matmulCase(
@@ -127,18 +117,25 @@ function normCase(cols: number, group: number, offset = 0): OpCase {
   )
 }
 
-function ropeCase(heads: number, headDim: number, rotaryDims: number, pairs: 'half' | 'interleaved'): OpCase {
+function ropeCase(
+  heads: number,
+  headDim: number,
+  rotaryDims: number,
+  pairs: 'half' | 'interleaved',
+  { from = 0, axis = 'position' }: { from?: number; axis?: RopeAxis } = {},
+): OpCase {
   const g = new GraphBuilder()
   const cols = heads * headDim
   const x = input(g, 'x', cols)
   const out = g.value('tokens', cols, 'rotated')
-  g.push({ op: 'rope', x, table: { weight: 'angles' }, heads, headDim, rotaryDims, pairs, out })
-  return opCase(`rope ${pairs} ${heads}x${headDim}, ${rotaryDims} rotary`, 'rope', g, out, {
+  g.push({ op: 'rope', x, table: { weight: 'angles' }, heads, headDim, from, rotaryDims, pairs, axis, out })
+  const name = `rope ${pairs} ${heads}x${headDim}, ${rotaryDims} rotary from ${from} by ${axis}`
+  return opCase(name, 'rope', g, out, {
     weights: {
       x: { type: 'f32', rows: inputRows, cols },
       angles: { type: 'f32', rows: 128, cols: rotaryDims },
     },
-    steps: manySteps,
+    steps: axis === 'position' ? manySteps : manySteps.map((step) => ({ ...step, prefix: 20 })),
   })
 }
 
@@ -162,44 +159,5 @@ function selectCase(outputs: 'last' | 'all'): OpCase {
     weights: { x: { type: 'f32', rows: inputRows, cols: 70 }, w: { type: 'f16', rows: 83, cols: 70 } },
     steps: manySteps,
     outputs,
-  })
-}
-
-// Also the test of append: what attention reads was appended by this step and the ones before.
-function attentionCase(heads: number, kvHeads: number, headDim: number, plan: 'prefill' | 'decode'): OpCase {
-  const g = new GraphBuilder()
-  const q = input(g, 'q', heads * headDim)
-  const k = input(g, 'k', kvHeads * headDim)
-  const v = input(g, 'v', kvHeads * headDim)
-  g.push({ op: 'append', x: k, cache: { state: 'k cache' } })
-  g.push({ op: 'append', x: v, cache: { state: 'v cache' } })
-  const out = g.value('tokens', heads * headDim, 'mixed')
-  g.push({
-    op: 'attention',
-    q,
-    k: { state: 'k cache' },
-    v: { state: 'v cache' },
-    heads,
-    kvHeads,
-    headDim,
-    scale: 4 / Math.sqrt(headDim),
-    out,
-  })
-  const name = `attention ${plan} ${heads} heads on ${kvHeads} of ${headDim}`
-  const prefill = [33, 1, 7, 33, 2, 33, 32].map((count, index, counts) => ({
-    tokens: range(count, index),
-    position: counts.slice(0, index).reduce((sum, n) => sum + n, 0),
-  }))
-  const decode = [...Array(70).keys()].map((position) => ({ tokens: [(position * 5) % inputRows], position }))
-  const cols = kvHeads * headDim
-  return opCase(name, 'attention', g, out, {
-    weights: {
-      q: { type: 'f32', rows: inputRows, cols: heads * headDim },
-      k: { type: 'f32', rows: inputRows, cols },
-      v: { type: 'f32', rows: inputRows, cols },
-    },
-    states: { 'k cache': { rows: 150, cols }, 'v cache': { rows: 150, cols } },
-    maxTokens: plan === 'prefill' ? 33 : 1,
-    steps: plan === 'prefill' ? prefill : decode,
   })
 }

@@ -58,10 +58,10 @@ function runs(kernel: Kernel, shape: Shape): boolean {
 }
 
 function shapeOf(operation: Operation, maxTokens: number): Shape {
-  const shape: Shape = { maxTokens, rows: 1, cols: 32, headDim: 0, activation: '' }
+  const shape: Shape = { maxTokens, rows: 1, cols: 32, headDim: 0, valueDim: 0, activation: '' }
   switch (operation.op) {
     case 'attention':
-      return { ...shape, rows: operation.heads, headDim: operation.headDim }
+      return { ...shape, rows: operation.heads, headDim: operation.headDim, valueDim: operation.valueDim }
     case 'activate':
     case 'gated':
       return { ...shape, activation: operation.activation }

@@ -5,7 +5,9 @@ import type { Operation, Rows, StateRef, Value, WeightRef } from '../../graph/gr
 import type { Plan } from '../../graph/plan'
 import { EngineError } from '../../protocol/errors'
 import type { Backend, DeviceInfo, Executable, StepInput, Tensor, WeightSpec } from '../backend'
+import { checkPrefix } from '../check-prefix'
 import { quants, rowBytes } from '../quants/table'
+import { attention } from './attention'
 import {
   activate,
   add,
@@ -17,7 +19,7 @@ import {
   scaleColumns,
   softcap,
 } from './elementwise-ops'
-import { append, attention, embed, matmul, rmsNorm, rope, selectOutputs, type Matrix, type Work } from './ops'
+import { append, embed, matmul, rmsNorm, rope, ropeRows, selectOutputs, type Matrix, type Work } from './ops'
 
 /** Longest stretch of work without a look at the event loop, in milliseconds. */
 const patience = 8
@@ -129,7 +131,9 @@ class CpuExecutable implements Executable {
     readonly weights: ReadonlyMap<string, Tensor>,
   ) {}
 
-  check(state: ReadonlyMap<string, Tensor>, { tokens, position }: StepInput): void {
+  check(state: ReadonlyMap<string, Tensor>, step: StepInput): void {
+    const { tokens, position } = step
+    checkPrefix(this.plan, step)
     if (tokens.length < 1 || tokens.length > this.plan.maxTokens) {
       throw new EngineError(
         'internal',
@@ -164,7 +168,7 @@ class CpuExecutable implements Executable {
   }
 
   #start(operation: Operation, state: ReadonlyMap<string, Tensor>, step: StepInput): Work {
-    const { tokens, position } = step
+    const { tokens, position, prefix = 0 } = step
     const nTokens = tokens.length
     const slot = (value: Value): Float32Array => this.#slot(value)
     switch (operation.op) {
@@ -188,17 +192,29 @@ class CpuExecutable implements Executable {
         )
       }
       case 'rope': {
-        const { x, table, out } = operation
-        return rope(slot(x), nTokens, x.cols, position, this.#vector(table), operation, slot(out))
+        const { x, table, axis, out } = operation
+        const rowOf = ropeRows[axis]
+        const rows = tokens.map((_, t) => rowOf(position + t, prefix))
+        return rope(slot(x), x.cols, rows, this.#vector(table), operation, slot(out))
       }
       case 'append': {
         const { x, cache } = operation
         return append(slot(x), nTokens, x.cols, position, stateOf(state, cache).values)
       }
       case 'attention': {
-        const { q, k, v, out } = operation
+        const { q, k, v, slopes, chunks, out } = operation
+        const shape = {
+          ...operation,
+          slopes: slopes && this.#vector(slopes),
+          prefix: operation.prefix ? prefix : 0,
+          chunks: chunks && {
+            length: chunks.length,
+            successive: slot(chunks.successive),
+            inter: slot(chunks.inter),
+          },
+        }
         const keys = stateOf(state, k).values
-        return attention(slot(q), keys, stateOf(state, v).values, nTokens, position, operation, slot(out))
+        return attention(slot(q), keys, stateOf(state, v).values, nTokens, position, shape, slot(out))
       }
       case 'scale-by-position': {
         const { x, table, out } = operation

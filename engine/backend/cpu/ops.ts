@@ -1,5 +1,6 @@
 // Operations as plain loops over float32 arrays: the reference that other backends are compared with.
 // JavaScript adds in float64, so every sum below is more exact than a GPU's.
+import type { RopeAxis } from '../../graph/graph'
 import type { Decode } from '../quants/decode'
 
 /** A weight in the file's own layout. */
@@ -67,23 +68,23 @@ export function* matmul(
   }
 }
 
-/** Rotates the pairs of every head of x [T, heads * headDim] by the angles in `table` [context, rotaryDims]. */
+/** Rotates pairs of every head of x [T, heads * headDim] by the angles in row rows[t] of `table` [context, rotaryDims]. */
 export function* rope(
   x: Float32Array,
-  nTokens: number,
   cols: number,
-  position: number,
+  rows: readonly number[],
   table: Float32Array,
-  shape: { headDim: number; rotaryDims: number; pairs: 'interleaved' | 'half' },
+  shape: { headDim: number; from: number; rotaryDims: number; pairs: 'interleaved' | 'half' },
   out: Float32Array,
 ): Work {
-  const { headDim, rotaryDims, pairs } = shape
+  const { headDim, from, rotaryDims, pairs } = shape
   const half = rotaryDims / 2
-  for (let t = 0; t < nTokens; t++) {
-    const angles = (position + t) * rotaryDims
+  out.set(x.subarray(0, rows.length * cols))
+  for (const [t, row] of rows.entries()) {
+    const angles = row * rotaryDims
     for (let head = t * cols; head < (t + 1) * cols; head += headDim) {
       for (let i = 0; i < half; i++) {
-        const a = head + (pairs === 'half' ? i : 2 * i)
+        const a = head + from + (pairs === 'half' ? i : 2 * i)
         const b = pairs === 'half' ? a + half : a + 1
         const cos = table[angles + 2 * i]!
         const sin = table[angles + 2 * i + 1]!
@@ -92,10 +93,16 @@ export function* rope(
         out[a] = first * cos - second * sin
         out[b] = second * cos + first * sin
       }
-      for (let i = rotaryDims; i < headDim; i++) out[head + i] = x[head + i]!
     }
   }
   yield
+}
+
+/** The row of a rope table that the token at `position` takes. */
+export const ropeRows: Readonly<Record<RopeAxis, (position: number, prefix: number) => number>> = {
+  position: (position) => position,
+  prefix: (position, prefix) => Math.min(position, prefix),
+  'after-prefix': (position, prefix) => Math.max(position - prefix, 0),
 }
 
 /** cache[position + t] = x[t] */
@@ -108,48 +115,6 @@ export function* append(
 ): Work {
   cache.set(x.subarray(0, nTokens * cols), position * cols)
   yield
-}
-
-/** Causal attention of q [T, heads * headDim] over k, v [capacity, kvHeads * headDim]; query head h reads kv head h / group. */
-export function* attention(
-  q: Float32Array,
-  k: Float32Array,
-  v: Float32Array,
-  nTokens: number,
-  position: number,
-  shape: { heads: number; kvHeads: number; headDim: number; scale: number },
-  out: Float32Array,
-): Work {
-  const { heads, kvHeads, headDim, scale } = shape
-  const group = heads / kvHeads
-  const cols = kvHeads * headDim
-  const scores = new Float64Array(position + nTokens)
-  const sums = new Float64Array(headDim)
-  for (let t = 0; t < nTokens; t++) {
-    const end = position + t + 1
-    for (let head = 0; head < heads; head++) {
-      const from = (t * heads + head) * headDim
-      const shift = Math.floor(head / group) * headDim
-      let highest = -Infinity
-      for (let p = 0; p < end; p++) {
-        const row = p * cols + shift
-        let score = 0
-        for (let i = 0; i < headDim; i++) score += q[from + i]! * k[row + i]!
-        scores[p] = score * scale
-        highest = Math.max(highest, scores[p]!)
-      }
-      let total = 0
-      sums.fill(0)
-      for (let p = 0; p < end; p++) {
-        const weight = Math.exp(scores[p]! - highest)
-        const row = p * cols + shift
-        total += weight
-        for (let i = 0; i < headDim; i++) sums[i]! += weight * v[row + i]!
-      }
-      for (let i = 0; i < headDim; i++) out[from + i] = sums[i]! / total
-      yield
-    }
-  }
 }
 
 /** out = the rows of x [T, cols] from row `first` on */

@@ -1,6 +1,6 @@
 // Turns operations of a plan into kernel launches: which buffers, which numbers, how many rows.
 import type { TensorType } from '../../format/ggml-types'
-import type { Operation, Rows, Value, WeightRef } from '../../graph/graph'
+import type { Operation, RopeAxis, Rows, Value, WeightRef } from '../../graph/graph'
 import type { Plan } from '../../graph/plan'
 import { EngineError } from '../../protocol/errors'
 import type { OpName, Shape } from './kernels/table'
@@ -67,7 +67,7 @@ export function lower(
       single,
       params: new Uint32Array(params),
       operands,
-      shape: { maxTokens, rows: 0, cols: 0, headDim: 0, activation: '', ...shape },
+      shape: { maxTokens, rows: 0, cols: 0, headDim: 0, valueDim: 0, activation: '', ...shape },
     }
   }
 
@@ -124,14 +124,14 @@ export function lower(
       ]
     }
     case 'rope': {
-      const { x, headDim, rotaryDims, out } = operation
+      const { x, headDim, from, rotaryDims, pairs, axis, out } = operation
       const tableCols = tensor(operation.table).chunks * 32
       return [
         launch(
           x,
-          [x.cols, headDim, rotaryDims, tableCols, operation.pairs === 'interleaved' ? 1 : 0],
+          [x.cols, headDim, from, rotaryDims, tableCols, pairs === 'interleaved' ? 1 : 0, ropeAxes[axis]],
           [slot(x), vector(operation.table), slot(out)],
-          { cols: x.cols, headDim },
+          { cols: x.cols },
         ),
       ]
     }
@@ -140,16 +140,36 @@ export function lower(
       return [launch(x, [x.cols], [slot(x), { kind: 'state', ...cache }], { cols: x.cols })]
     }
     case 'attention': {
-      const { q, k, v, heads, kvHeads, headDim, scale, out } = operation
-      if (headDim > 256 || headDim % 2 !== 0) {
-        throw new EngineError('unsupported-arch', `heads of ${headDim} values; even sizes up to 256 work`)
+      const { q, k, v, heads, kvHeads, headDim, valueDim, scale, window, softcap, chunks, out } = operation
+      for (const size of [headDim, valueDim]) {
+        if (size <= 256 && size % 2 === 0) continue
+        throw new EngineError('unsupported-arch', `heads of ${size} values; even sizes up to 256 work`)
       }
       return [
         launch(
           q,
-          [heads, headDim, heads / kvHeads, kvHeads * headDim, floatBits(scale)],
-          [slot(q), { kind: 'state', ...k }, { kind: 'state', ...v }, slot(out)],
-          { rows: heads, cols: headDim, headDim },
+          [
+            heads,
+            kvHeads,
+            headDim,
+            valueDim,
+            window ?? endless,
+            chunks?.length ?? endless,
+            operation.prefix ? 1 : 0,
+            operation.slopes ? 1 : 0,
+            floatBits(scale),
+            floatBits(softcap ?? 0),
+          ],
+          [
+            slot(q),
+            { kind: 'state', ...k },
+            { kind: 'state', ...v },
+            operation.slopes ? vector(operation.slopes) : nothing,
+            chunks ? slot(chunks.successive) : nothing,
+            chunks ? slot(chunks.inter) : nothing,
+            slot(out),
+          ],
+          { rows: heads, cols: headDim, headDim, valueDim },
         ),
       ]
     }
@@ -208,6 +228,12 @@ export function lower(
 }
 
 const nothing: Operand = { kind: 'nothing' }
+
+/** A window or a chunk that no position reaches the end of. */
+const endless = 2 ** 32 - 1
+
+/** Numbers of the axes in rope.wgsl. */
+const ropeAxes: Readonly<Record<RopeAxis, number>> = { position: 0, prefix: 1, 'after-prefix': 2 }
 
 function planes(band: Band): Operand[] {
   return [

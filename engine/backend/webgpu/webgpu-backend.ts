@@ -3,6 +3,7 @@ import type { Log } from '../../base/log'
 import type { Plan } from '../../graph/plan'
 import { EngineError } from '../../protocol/errors'
 import type { Backend, DeviceInfo, Executable, StepInput, Tensor, WeightSpec } from '../backend'
+import { checkPrefix } from '../check-prefix'
 import type { OpenDevice } from './dawn'
 import { kernels, type Kernel } from './kernels/table'
 import { lower, type Launch, type Operand } from './lowering'
@@ -41,7 +42,7 @@ export class WebGpuBackend implements Backend {
   readonly #log: Log
   readonly #force: string | undefined
   readonly #pipelines: Pipelines
-  /** Step: number of tokens and position, rewritten before every submit. */
+  /** Step: number of tokens, position and prefix, rewritten before every submit. */
   readonly #step: GPUBuffer
   readonly #nothing: GPUBuffer
   readonly #executables = new Set<GpuExecutable>()
@@ -181,7 +182,8 @@ export class WebGpuBackend implements Backend {
     const { device } = this.#open
     const gpu = asGpuExecutable(executable)
     gpu.check(state, step)
-    device.queue.writeBuffer(this.#step, 0, new Uint32Array([step.tokens.length, step.position]))
+    const { tokens, position, prefix = 0 } = step
+    device.queue.writeBuffer(this.#step, 0, new Uint32Array([tokens.length, position, prefix]))
     gpu.submit(state, step)
   }
 
@@ -275,7 +277,9 @@ class GpuExecutable implements Executable {
   }
 
   /** Refuses steps that would write or read outside of a buffer. */
-  check(state: ReadonlyMap<string, Tensor>, { tokens, position }: StepInput): void {
+  check(state: ReadonlyMap<string, Tensor>, step: StepInput): void {
+    const { tokens, position } = step
+    checkPrefix(this.plan, step)
     if (tokens.length < 1 || tokens.length > this.plan.maxTokens) {
       throw new EngineError(
         'internal',

@@ -2,14 +2,15 @@
 import assert from 'node:assert/strict'
 import {
   append,
-  attention,
   embed,
   matmul,
   rmsNorm,
   rope,
+  ropeRows,
   selectOutputs,
 } from '../../../engine/backend/cpu/ops'
 import { decodeF32 } from '../../../engine/backend/quants/decode'
+import type { RopeAxis } from '../../../engine/graph/graph'
 import { finish, numbers, same } from './check-values'
 
 describe('cpu operations', () => {
@@ -64,34 +65,47 @@ describe('cpu operations', () => {
   }
 
   for (const pairs of ['half', 'interleaved'] as const) {
-    it(`rope, ${pairs}, passes the columns after the rotary ones`, () => {
-      const [heads, headDim, rotaryDims, tokens, position] = [2, 10, 6, 2, 3]
-      const x = numbers(tokens * heads * headDim, 8)
-      const angle = (p: number, pair: number): number => p * 100 ** (-pair / 3)
-      const table = new Float32Array(8 * rotaryDims)
-      for (let p = 0; p < 8; p++) {
-        for (let pair = 0; pair < 3; pair++) {
-          table[p * 6 + 2 * pair] = Math.cos(angle(p, pair))
-          table[p * 6 + 2 * pair + 1] = Math.sin(angle(p, pair))
+    for (const from of [0, 3]) {
+      it(`rope, ${pairs}, passes the columns outside of the 6 rotary ones from ${from}`, () => {
+        const [heads, headDim, rotaryDims, tokens, position] = [2, 10, 6, 2, 3]
+        const x = numbers(tokens * heads * headDim, 8)
+        const angle = (p: number, pair: number): number => p * 100 ** (-pair / 3)
+        const table = new Float32Array(8 * rotaryDims)
+        for (let p = 0; p < 8; p++) {
+          for (let pair = 0; pair < 3; pair++) {
+            table[p * 6 + 2 * pair] = Math.cos(angle(p, pair))
+            table[p * 6 + 2 * pair + 1] = Math.sin(angle(p, pair))
+          }
         }
-      }
-      const out = new Float32Array(x.length)
-      finish(rope(x, tokens, heads * headDim, position, table, { headDim, rotaryDims, pairs }, out))
-      same(out, (i) => {
-        const j = i % headDim
-        if (j >= rotaryDims) return x[i]!
-        const head = i - j
-        const pair = pairs === 'half' ? j % 3 : Math.floor(j / 2)
-        const isFirst = pairs === 'half' ? j < 3 : j % 2 === 0
-        const first = x[head + (pairs === 'half' ? pair : 2 * pair)]!
-        const second = x[head + (pairs === 'half' ? pair + 3 : 2 * pair + 1)]!
-        const a = angle(position + Math.floor(i / (heads * headDim)), pair)
-        return isFirst
-          ? first * Math.cos(a) - second * Math.sin(a)
-          : first * Math.sin(a) + second * Math.cos(a)
+        const out = new Float32Array(x.length)
+        const rows = [position, position + 1]
+        finish(rope(x, heads * headDim, rows, table, { headDim, from, rotaryDims, pairs }, out))
+        same(out, (i) => {
+          const j = (i % headDim) - from
+          if (j < 0 || j >= rotaryDims) return x[i]!
+          const head = i - j
+          const pair = pairs === 'half' ? j % 3 : Math.floor(j / 2)
+          const isFirst = pairs === 'half' ? j < 3 : j % 2 === 0
+          const first = x[head + (pairs === 'half' ? pair : 2 * pair)]!
+          const second = x[head + (pairs === 'half' ? pair + 3 : 2 * pair + 1)]!
+          const a = angle(position + Math.floor(i / (heads * headDim)), pair)
+          return isFirst
+            ? first * Math.cos(a) - second * Math.sin(a)
+            : first * Math.sin(a) + second * Math.cos(a)
+        })
       })
-    })
+    }
   }
+
+  it('rows of a rope table follow the axis', () => {
+    const rowsOf = (axis: RopeAxis, prefix: number): number[] =>
+      [0, 1, 2, 3, 4, 5].map((position) => ropeRows[axis](position, prefix))
+    assert.deepEqual(rowsOf('position', 3), [0, 1, 2, 3, 4, 5])
+    assert.deepEqual(rowsOf('prefix', 3), [0, 1, 2, 3, 3, 3])
+    assert.deepEqual(rowsOf('after-prefix', 3), [0, 0, 0, 0, 1, 2])
+    assert.deepEqual(rowsOf('prefix', 0), [0, 0, 0, 0, 0, 0])
+    assert.deepEqual(rowsOf('after-prefix', 0), [0, 1, 2, 3, 4, 5])
+  })
 
   it('append writes at the position and nowhere else', () => {
     const x = numbers(2 * 3, 9)
@@ -99,46 +113,6 @@ describe('cpu operations', () => {
     const before = cache.slice()
     finish(append(x, 2, 3, 2, cache))
     same(cache, (i) => (i >= 6 && i < 12 ? x[i - 6]! : before[i]!))
-  })
-
-  for (const [heads, kvHeads] of [
-    [2, 2],
-    [6, 2],
-    [7, 1],
-  ] as const) {
-    it(`attention of ${heads} heads on ${kvHeads} sees no later token`, () => {
-      const [headDim, tokens, position] = [6, 3, 4]
-      const q = numbers(tokens * heads * headDim, 11)
-      const k = numbers(9 * kvHeads * headDim, 12)
-      const v = numbers(9 * kvHeads * headDim, 13)
-      const out = new Float32Array(q.length)
-      finish(attention(q, k, v, tokens, position, { heads, kvHeads, headDim, scale: 0.7 }, out))
-      same(out, (i) => {
-        const t = Math.floor(i / (heads * headDim))
-        const head = Math.floor(i / headDim) % heads
-        const kv = Math.floor(head / (heads / kvHeads))
-        let above = 0
-        let below = 0
-        for (let p = 0; p <= position + t; p++) {
-          let score = 0
-          for (let d = 0; d < headDim; d++) {
-            score += q[(t * heads + head) * headDim + d]! * k[(p * kvHeads + kv) * headDim + d]!
-          }
-          const e = Math.exp(score * 0.7)
-          above += e * v[(p * kvHeads + kv) * headDim + (i % headDim)]!
-          below += e
-        }
-        return above / below
-      })
-    })
-  }
-
-  it('attention survives scores that exp cannot hold', () => {
-    const q = Float32Array.of(100, 100)
-    const k = Float32Array.of(100, 100, -100, -100)
-    const out = new Float32Array(2)
-    finish(attention(q, k, k, 1, 1, { heads: 1, kvHeads: 1, headDim: 2, scale: 1 }, out))
-    assert.deepEqual([...out], [100, 100])
   })
 
   it('select-outputs takes the last row, or all', () => {

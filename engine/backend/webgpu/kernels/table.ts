@@ -38,7 +38,9 @@ export interface Shape {
   readonly rows: number
   /** Values of one row of activations that the kernel reads. */
   readonly cols: number
+  /** Of an attention, the values of one head's key, and of its value. */
   readonly headDim: number
+  readonly valueDim: number
   readonly activation: Activation | ''
 }
 
@@ -76,7 +78,18 @@ export const interfaces: Readonly<
   'rms-norm': { quant: false, bind: { x: 'read', weight: 'read', y: 'write' } },
   rope: { quant: false, bind: { x: 'read', table: 'read', y: 'write' } },
   append: { quant: false, bind: { x: 'read', cache: 'write' } },
-  attention: { quant: false, bind: { q: 'read', k: 'read', v: 'read', y: 'write' } },
+  attention: {
+    quant: false,
+    bind: {
+      q: 'read',
+      k: 'read',
+      v: 'read',
+      slopes: 'read',
+      successive: 'read',
+      inter: 'read',
+      y: 'write',
+    },
+  },
   'scale-by-position': { quant: false, bind: { x: 'read', table: 'read', y: 'write' } },
   'join-heads': { quant: false, bind: { x: 'read', tail: 'read', y: 'write' } },
   activate: { quant: false, bind: { x: 'read', y: 'write' } },
@@ -137,18 +150,18 @@ export const kernels: readonly Kernel[] = [
   // 16 threads are two vector registers of a CPU, where a barrier costs by the thread.
   kernel('attention-16x4', 'attention', unit4 + attentionText, {
     when: (_, d) => isFewLanes(d),
-    can: (s) => s.headDim % 4 === 0,
+    can: isWholeUnits,
     constants: { threads: 16 },
     grid: (s, tokens) => [s.rows, tokens],
   }),
   kernel('attention-64x4', 'attention', unit4 + attentionText, {
     when: (_, d) => !isFewLanes(d),
-    can: (s) => s.headDim % 4 === 0,
+    can: isWholeUnits,
     constants: { threads: 64 },
     grid: (s, tokens) => [s.rows, tokens],
   }),
   kernel('attention-64x2', 'attention', unit2 + attentionText, {
-    when: (s) => s.headDim % 4 !== 0,
+    when: (s) => !isWholeUnits(s),
     constants: { threads: 64 },
     grid: (s, tokens) => [s.rows, tokens],
   }),
@@ -181,6 +194,11 @@ function kernel(
 
 function perValue(shape: Shape, tokens: number): readonly [number, number] {
   return [Math.ceil(shape.cols / 64), tokens]
+}
+
+// Heads are read four values at a time, keys and values alike.
+function isWholeUnits({ headDim, valueDim }: Shape): boolean {
+  return headDim % 4 === 0 && valueDim % 4 === 0
 }
 
 // A dimension of a grid ends at 65,535 workgroups; vocabularies do not.

@@ -1,0 +1,120 @@
+// Rows for attention: every shape of heads, and every way to choose and weigh the rows it looks at.
+import { GraphBuilder } from '../../engine/graph/graph'
+import { input, inputRows, opCase, range, type OpCase } from './op-case'
+
+/** Tokens of each step of an attention: `long` makes every kernel go several rounds over the cache. */
+const attentionSteps = {
+  prefill: [33, 1, 7, 33, 2, 33, 32],
+  decode: Array<number>(70).fill(1),
+  long: [150, 150, 1, 30],
+} as const
+
+export const attentionCases: readonly OpCase[] = [
+  // heads, kv heads, head size: groups of 1, 3 and 7, sizes with and without a factor of 4, and the largest.
+  ...(
+    [
+      [2, 2, 16],
+      [9, 3, 64],
+      [7, 1, 80],
+      [4, 2, 128],
+      [2, 1, 256],
+      [3, 3, 18],
+      [3, 1, 6],
+      [2, 1, 254],
+    ] as const
+  ).flatMap(([heads, kvHeads, headDim]) => [
+    attentionCase(heads, kvHeads, headDim, 'prefill'),
+    attentionCase(heads, kvHeads, headDim, 'decode'),
+  ]),
+  // Windows that end inside a round of a kernel and at its border, and the narrowest.
+  ...[1, 20, 64, 1000].flatMap((window) => [
+    attentionCase(4, 2, 16, 'prefill', { window }),
+    attentionCase(4, 2, 16, 'decode', { window }),
+  ]),
+  ...(['prefill', 'decode'] as const).flatMap((plan) => [
+    attentionCase(4, 2, 96, plan, { valueDim: 64 }),
+    attentionCase(2, 1, 16, plan, { valueDim: 6 }),
+    attentionCase(2, 2, 6, plan, { valueDim: 256 }),
+    attentionCase(4, 2, 16, plan, { softcap: 0.7 }),
+    // So low a cap that most scores are far beyond it.
+    attentionCase(4, 2, 64, plan, { softcap: 0.02 }),
+    attentionCase(5, 5, 16, plan, { slopes: true }),
+    attentionCase(4, 2, 16, plan, { chunks: 20 }),
+    attentionCase(3, 1, 18, plan, { chunks: 32, valueDim: 10, window: 45, softcap: 2, slopes: true }),
+  ]),
+  attentionCase(4, 2, 16, 'prefill', { prefix: 20 }),
+  attentionCase(3, 1, 18, 'prefill', { prefix: 33, slopes: true, softcap: 2 }),
+  attentionCase(4, 2, 16, 'long'),
+  attentionCase(4, 2, 16, 'long', { window: 270 }),
+  attentionCase(4, 2, 16, 'long', { chunks: 150 }),
+]
+
+interface AttentionOptions {
+  readonly valueDim?: number
+  readonly window?: number
+  readonly softcap?: number
+  readonly slopes?: boolean
+  readonly prefix?: number
+  readonly chunks?: number
+}
+
+// Also the test of append: what attention reads was appended by this step and the ones before.
+function attentionCase(
+  heads: number,
+  kvHeads: number,
+  headDim: number,
+  plan: keyof typeof attentionSteps,
+  options: AttentionOptions = {},
+): OpCase {
+  const { valueDim = headDim, window, softcap, slopes = false, prefix = 0, chunks } = options
+  const g = new GraphBuilder()
+  const q = input(g, 'q', heads * headDim)
+  const k = input(g, 'k', kvHeads * headDim)
+  const v = input(g, 'v', kvHeads * valueDim)
+  const others = chunks && {
+    length: chunks,
+    successive: input(g, 'successive', q.cols),
+    inter: input(g, 'inter', q.cols),
+  }
+  g.push({ op: 'append', x: k, cache: { state: 'k cache' } })
+  g.push({ op: 'append', x: v, cache: { state: 'v cache' } })
+  const out = g.value('tokens', heads * valueDim, 'mixed')
+  g.push({
+    op: 'attention',
+    q,
+    k: { state: 'k cache' },
+    v: { state: 'v cache' },
+    heads,
+    kvHeads,
+    headDim,
+    valueDim,
+    scale: 4 / Math.sqrt(headDim),
+    window,
+    softcap,
+    slopes: slopes ? { weight: 'slopes' } : undefined,
+    prefix: prefix > 0,
+    chunks: others || undefined,
+    out,
+  })
+  const extra = Object.entries(options).map(([name, value]) => `, ${name} ${value}`)
+  const name = `attention ${plan} ${heads} heads on ${kvHeads} of ${headDim}${extra.join('')}`
+  const counts = attentionSteps[plan]
+  const steps = counts.map((count, index) => ({
+    tokens: range(count, plan === 'decode' ? 5 * index : index),
+    position: counts.slice(0, index).reduce((sum, n) => sum + n, 0),
+    prefix,
+  }))
+  const weight = (cols: number): OpCase['weights'][string] => ({ type: 'f32', rows: inputRows, cols })
+  const capacity = Math.max(150, ...steps.map(({ tokens, position }) => position + tokens.length))
+  return opCase(name, 'attention', g, out, {
+    weights: {
+      q: weight(q.cols),
+      k: weight(k.cols),
+      v: weight(v.cols),
+      ...(slopes ? { slopes: { type: 'f32', rows: 1, cols: heads } } : {}),
+      ...(others ? { successive: weight(q.cols), inter: weight(q.cols) } : {}),
+    },
+    states: { 'k cache': { rows: capacity, cols: k.cols }, 'v cache': { rows: capacity, cols: v.cols } },
+    steps,
+  })
+}
