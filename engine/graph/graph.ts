@@ -46,6 +46,19 @@ export type Operation =
   | { op: 'embed'; table: WeightRef; scale: number; out: Value }
   /** out[t] = x[t] / sqrt(mean(x[t]^2) + eps) * (weight + offset), over each `group` columns, for which weight [group] is the same */
   | { op: 'rms-norm'; x: Value; weight: WeightRef; group: number; eps: number; offset: number; out: Value }
+  /**
+   * out[t] = (x[t] - mean) / sqrt(variance + eps) * weight + bias, mean and variance over each `group` columns;
+   * weight and bias have x.cols values. A group norm when `group` is narrower than x.
+   */
+  | {
+      op: 'layer-norm'
+      x: Value
+      weight: WeightRef
+      bias: WeightRef | undefined
+      group: number
+      eps: number
+      out: Value
+    }
   /** out[t] = (weight * x[t] + bias) * scale + add[t] */
   | {
       op: 'matmul'
@@ -178,6 +191,7 @@ export function weightsOf(operation: Operation): WeightRef[] {
       return [operation.table]
     case 'rms-norm':
       return [operation.weight]
+    case 'layer-norm':
     case 'matmul':
       return operation.bias ? [operation.weight, operation.bias] : [operation.weight]
     case 'attention':

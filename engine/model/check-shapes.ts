@@ -18,6 +18,10 @@ export function checkShapes(
   for (const operation of operations) {
     if (operation.op === 'embed') expect(operation.table.weight, [undefined, operation.out.cols])
     if (operation.op === 'rms-norm') expect(operation.weight.weight, [operation.group])
+    if (operation.op === 'layer-norm') {
+      expect(operation.weight.weight, [operation.x.cols])
+      expect(operation.bias?.weight, [operation.x.cols])
+    }
     if (operation.op === 'attention') expect(operation.slopes?.weight, [operation.heads])
     if (operation.op !== 'matmul') continue
     expect(operation.weight.weight, [operation.out.cols, operation.x.cols])

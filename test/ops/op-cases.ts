@@ -49,6 +49,10 @@ export const otherCases: readonly OpCase[] = [
   normCase(9 * 64, 64),
   normCase(3 * 80, 80),
   normCase(77, 77, 1),
+  ...[64, 576, 77, 1].map((cols) => layerNormCase(cols, cols, true)),
+  layerNormCase(77, 77, false),
+  layerNormCase(9 * 64, 64, true),
+  layerNormCase(3 * 80, 80, false),
   embedCase('f16', 83, 50, Math.sqrt(50)),
   embedCase('q4_0', 83, 96, 12),
   ...(['half', 'interleaved'] as const).flatMap((pairs) => [
@@ -115,6 +119,22 @@ function normCase(cols: number, group: number, offset = 0): OpCase {
       steps: manySteps,
     },
   )
+}
+
+function layerNormCase(cols: number, group: number, hasBias: boolean): OpCase {
+  const g = new GraphBuilder()
+  const x = input(g, 'x', cols)
+  const out = g.value('tokens', cols, 'normed')
+  const bias = hasBias ? { weight: 'bias' } : undefined
+  g.push({ op: 'layer-norm', x, weight: { weight: 'w' }, bias, group, eps: 1e-5, out })
+  return opCase(`layer-norm ${cols} in groups of ${group}${hasBias ? ' +bias' : ''}`, 'layer-norm', g, out, {
+    weights: {
+      x: { type: 'f32', rows: inputRows, cols },
+      w: { type: 'f16', rows: 1, cols },
+      ...(hasBias ? { bias: { type: 'f32', rows: 1, cols } } : {}),
+    },
+    steps: manySteps,
+  })
 }
 
 function ropeCase(

@@ -19,7 +19,18 @@ import {
   scaleColumns,
   softcap,
 } from './elementwise-ops'
-import { append, embed, matmul, rmsNorm, rope, ropeRows, selectOutputs, type Matrix, type Work } from './ops'
+import {
+  append,
+  embed,
+  layerNorm,
+  matmul,
+  rmsNorm,
+  rope,
+  ropeRows,
+  selectOutputs,
+  type Matrix,
+  type Work,
+} from './ops'
 
 /** Longest stretch of work without a look at the event loop, in milliseconds. */
 const patience = 8
@@ -177,6 +188,17 @@ class CpuExecutable implements Executable {
       case 'rms-norm': {
         const { x, weight, out } = operation
         return rmsNorm(slot(x), this.#rows(x.rows, step) * x.cols, this.#vector(weight), operation, slot(out))
+      }
+      case 'layer-norm': {
+        const { x, weight, bias, out } = operation
+        return layerNorm(
+          slot(x),
+          this.#rows(x.rows, step),
+          this.#vector(weight),
+          bias && this.#vector(bias),
+          operation,
+          slot(out),
+        )
       }
       case 'matmul': {
         const { weight, bias, scale, x, add, out } = operation

@@ -45,6 +45,31 @@ export function* rmsNorm(
   yield
 }
 
+/** out = (x - mean) / sqrt(variance + eps) * weight + bias over each `group` columns; x and out [T, weight.length] */
+export function* layerNorm(
+  x: Float32Array,
+  nTokens: number,
+  weight: Float32Array,
+  bias: Float32Array | undefined,
+  { group, eps }: { group: number; eps: number },
+  out: Float32Array,
+): Work {
+  const cols = weight.length
+  for (let from = 0; from < nTokens * cols; from += group) {
+    let sum = 0
+    for (let i = from; i < from + group; i++) sum += x[i]!
+    const mean = sum / group
+    let squares = 0
+    for (let i = from; i < from + group; i++) squares += (x[i]! - mean) ** 2
+    const factor = 1 / Math.sqrt(squares / group + eps)
+    for (let i = from; i < from + group; i++) {
+      const column = i % cols
+      out[i] = (x[i]! - mean) * factor * weight[column]! + (bias ? bias[column]! : 0)
+    }
+  }
+  yield
+}
+
 /** out[t] = (weight * x[t] + bias) * scale + add[t]; x [T, cols], out and add [T, rows]. Decodes each row once for all tokens. */
 export function* matmul(
   weight: Matrix,

@@ -123,6 +123,17 @@ export function lower(
         }),
       ]
     }
+    case 'layer-norm': {
+      const { x, weight, bias, group, eps, out } = operation
+      return [
+        launch(
+          x,
+          [x.cols, group, bias ? 1 : 0, floatBits(eps)],
+          [slot(x), vector(weight), bias ? vector(bias) : nothing, slot(out)],
+          { rows: x.cols / group, cols: group },
+        ),
+      ]
+    }
     case 'rope': {
       const { x, headDim, from, rotaryDims, pairs, axis, out } = operation
       const tableCols = tensor(operation.table).chunks * 32

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import {
   append,
   embed,
+  layerNorm,
   matmul,
   rmsNorm,
   rope,
@@ -36,6 +37,28 @@ describe('cpu operations', () => {
         let squares = 0
         for (let j = 0; j < width; j++) squares += x[start + j]! ** 2
         return (x[i]! / Math.sqrt(squares / width + 1e-3)) * (weight[i % width]! + offset)
+      })
+    })
+  }
+
+  for (const [group, hasBias] of [
+    [12, true],
+    [4, false],
+    [4, true],
+  ] as const) {
+    it(`layer-norm over groups of ${group}${hasBias ? ', with a bias' : ''}`, () => {
+      // Far from zero, where a variance from sums of squares would lose its digits.
+      const x = numbers(2 * 12, 2).map((value) => value + 1000)
+      const weight = numbers(12, 3)
+      const bias = hasBias ? numbers(12, 4) : undefined
+      const out = new Float32Array(24)
+      finish(layerNorm(x, 2, weight, bias, { group, eps: 1e-3 }, out))
+      same(out, (i) => {
+        const start = i - (i % group)
+        const values = [...x.subarray(start, start + group)]
+        const mean = values.reduce((sum, value) => sum + value, 0) / group
+        const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / group
+        return ((x[i]! - mean) / Math.sqrt(variance + 1e-3)) * weight[i % 12]! + (bias?.[i % 12] ?? 0)
       })
     })
   }

@@ -9,6 +9,7 @@ import embedText from './embed.wgsl'
 import gatedText from './gated.wgsl'
 import joinHeadsText from './join-heads.wgsl'
 import l2NormText from './l2-norm.wgsl'
+import layerNormText from './layer-norm.wgsl'
 import lanes4 from './lanes-4.wgsl'
 import lanes8 from './lanes-8.wgsl'
 import matmulInterface from './matmul.wgsl'
@@ -76,6 +77,7 @@ export const interfaces: Readonly<
   embed: { quant: true, bind: { tokens: 'read', y: 'write' } },
   matmul: { quant: true, bind: { x: 'read', bias: 'read', add: 'read', y: 'write' } },
   'rms-norm': { quant: false, bind: { x: 'read', weight: 'read', y: 'write' } },
+  'layer-norm': { quant: false, bind: { x: 'read', weight: 'read', bias: 'read', y: 'write' } },
   rope: { quant: false, bind: { x: 'read', table: 'read', y: 'write' } },
   append: { quant: false, bind: { x: 'read', cache: 'write' } },
   attention: {
@@ -145,6 +147,7 @@ export const kernels: readonly Kernel[] = [
   }),
   kernel('embed', 'embed', embedText, { grid: (s, tokens) => [Math.ceil(s.cols / 32 / 64), tokens] }),
   kernel('rms-norm', 'rms-norm', rmsNormText, { grid: (s, tokens) => [s.rows, tokens] }),
+  kernel('layer-norm', 'layer-norm', layerNormText, { grid: (s, tokens) => [s.rows, tokens] }),
   kernel('rope', 'rope', ropeText, { grid: perValue }),
   kernel('append', 'append', appendText, { grid: perValue }),
   // 16 threads are two vector registers of a CPU, where a barrier costs by the thread.
