@@ -10,7 +10,7 @@ export const gemma = transformer({
   norm: { kind: 'rms' },
   position: { kind: 'rope' },
   attention: { qkvBias: 'absent', outputBias: 'absent' },
-  mlp: { activation: 'gelu-tanh', bias: 'absent' },
+  mlp: { gated: true, activation: 'gelu-tanh', bias: 'absent' },
   head: { tied: 'always' },
   layouts: {
     gguf: { tensors: ggufTensors, pairs: 'half' },

@@ -9,7 +9,7 @@ export const llama = transformer({
   norm: { kind: 'rms' },
   position: { kind: 'rope' },
   attention: { qkvBias: 'optional', outputBias: 'optional' },
-  mlp: { activation: 'silu', bias: 'optional' },
+  mlp: { gated: true, activation: 'silu', bias: 'optional' },
   head: { tied: 'when-absent' },
   layouts: {
     gguf: { tensors: ggufTensors, pairs: 'interleaved' },

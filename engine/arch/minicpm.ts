@@ -10,7 +10,7 @@ export const minicpm = transformer({
   norm: { kind: 'rms' },
   position: { kind: 'rope' },
   attention: { qkvBias: 'absent', outputBias: 'absent' },
-  mlp: { activation: 'silu', bias: 'absent' },
+  mlp: { gated: true, activation: 'silu', bias: 'absent' },
   head: { tied: 'when-absent' },
   layouts: {
     gguf: { tensors: ggufTensors, pairs: 'interleaved' },

@@ -9,7 +9,7 @@ export const qwen2 = transformer({
   norm: { kind: 'rms' },
   position: { kind: 'rope' },
   attention: { qkvBias: 'required', outputBias: 'absent' },
-  mlp: { activation: 'silu', bias: 'absent' },
+  mlp: { gated: true, activation: 'silu', bias: 'absent' },
   head: { tied: 'when-absent' },
   layouts: {
     gguf: { tensors: ggufTensors, pairs: 'half' },

@@ -9,7 +9,7 @@ export const qwen3 = transformer({
   norm: { kind: 'rms' },
   position: { kind: 'rope' },
   attention: { qkvBias: 'absent', outputBias: 'absent', qkNorm: 'head' },
-  mlp: { activation: 'silu', bias: 'absent' },
+  mlp: { gated: true, activation: 'silu', bias: 'absent' },
   head: { tied: 'when-absent' },
   layouts: {
     gguf: { tensors: ggufTensors, pairs: 'half' },

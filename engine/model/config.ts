@@ -1,9 +1,16 @@
 // A model's numbers, read from its metadata once and checked, so that the graph builder can trust them.
-import { layoutOf, type ArchSpec } from '../arch/spec'
+import { layoutOf, type TransformerSpec } from '../arch/spec'
 import type { Checkpoint } from '../format/checkpoint'
-import { numberOf, optionalNumberOf, optionalStringOf } from '../format/metadata'
+import {
+  numberOf,
+  optionalBooleanOf,
+  optionalNumberOf,
+  optionalNumbersOf,
+  optionalStringOf,
+  type Metadata,
+} from '../format/metadata'
 import { EngineError } from '../protocol/errors'
-import { readRopeScaling, type RopeScaling } from './rope-scaling'
+import { readRopeScaling, unscaled, type RopeScaling } from './rope-scaling'
 
 export interface ModelConfig {
   readonly architecture: string
@@ -14,15 +21,34 @@ export interface ModelConfig {
   readonly heads: number
   /** Key and value heads; fewer than `heads` with grouped-query attention. */
   readonly kvHeads: number
+  /** Columns of a head of q and k. */
   readonly headDim: number
+  /** Columns of a head of v. */
+  readonly valueDim: number
   /** Width inside the feed-forward block. */
   readonly ffn: number
   /** Rows of the token embedding, padding included. */
   readonly vocabulary: number
   readonly normEps: number
   readonly scales: Scales
-  readonly rope: RopeConfig
-  /** Longest sequence the model was trained for. */
+  /** What q . k is multiplied by. */
+  readonly attentionScale: number
+  /** Scores and logits above these are bent towards them; undefined is no limit. */
+  readonly attentionSoftcap: number | undefined
+  readonly logitSoftcap: number | undefined
+  /** Tokens each layer looks back, itself among them; undefined is all. */
+  readonly windows: readonly (number | undefined)[]
+  /** Undefined in a model with ALiBi, whose attention itself knows distances. */
+  readonly rope: RopeConfig | undefined
+  /** Of layers with a window. */
+  readonly localRope: RopeConfig | undefined
+  /** Widths of the latent vectors, in families that have them. */
+  readonly latent: { readonly q: number; readonly kv: number } | undefined
+  /** Queries at later positions p are multiplied by ln(p + 1) / ln(this). */
+  readonly logScaleFrom: number | undefined
+  /** Lengths of dual chunk attention: of a chunk, and of the part of the chunk before that is seen at true distances. */
+  readonly chunks: { readonly length: number; readonly local: number } | undefined
+  /** Longest sequence the model can take. */
   readonly trainedContext: number
 }
 
@@ -31,21 +57,23 @@ export interface Scales {
   readonly embedding: number
   /** Of what attention and the feed-forward block add to the residual stream. */
   readonly branch: number
+  /** Of the residual stream itself before a branch joins it. */
+  readonly residual: number
   readonly logits: number
 }
 
-export interface RopeConfig extends RopeScaling {
-  /** Base of the rotary frequencies. */
-  readonly base: number
+export interface RopeConfig {
   /** Columns of a head that turn; the rest pass through. */
   readonly dims: number
+  readonly scaling: RopeScaling
 }
 
 /** Throws `bad-file` when a number is missing or impossible, `unsupported-arch` for scaling we do not know. */
-export function readConfig(spec: ArchSpec, checkpoint: Checkpoint): ModelConfig {
+export function readConfig(spec: TransformerSpec, checkpoint: Checkpoint): ModelConfig {
   const metadata = checkpoint.metadata
   const architecture = optionalStringOf(metadata, 'general.architecture') ?? ''
   const key = (name: string): string => `${architecture}.${name}`
+  const stored = (name: string): number | undefined => optionalNumberOf(metadata, key(name))
   const count = (name: string): number => positive(numberOf(metadata, key(name)), key(name))
 
   const embeddingName = `${layoutOf(spec, checkpoint.layout).tensors.embedding}.weight`
@@ -54,24 +82,27 @@ export function readConfig(spec: ArchSpec, checkpoint: Checkpoint): ModelConfig 
   const hidden = count('embedding_length')
   const layers = count('block_count')
   const heads = count('attention.head_count')
-  const kvHeads = optionalNumberOf(metadata, key('attention.head_count_kv')) ?? heads
-  const headDim = optionalNumberOf(metadata, key('attention.key_length')) ?? hidden / heads
-  if (heads % kvHeads !== 0 || !Number.isInteger(headDim) || headDim % 2 !== 0) {
+  const kvHeads = stored('attention.head_count_kv') ?? heads
+  const headDim = stored('attention.key_length') ?? hidden / heads
+  const valueDim = stored('attention.value_length') ?? headDim
+  if (
+    heads % kvHeads !== 0 ||
+    ![headDim, valueDim].every((n) => Number.isInteger(n) && n > 0 && n % 2 === 0)
+  ) {
     throw new EngineError(
       'bad-file',
-      `${heads} heads, ${kvHeads} key-value heads of ${headDim} columns do not fit together.`,
+      `${heads} heads, ${kvHeads} key-value heads of ${headDim} and ${valueDim} columns do not fit together.`,
       {
         hint: 'The file is damaged or was converted by a faulty tool. Download it again.',
       },
     )
   }
-  const base = optionalNumberOf(metadata, key('rope.freq_base')) ?? 10000
-  const dims = optionalNumberOf(metadata, key('rope.dimension_count')) ?? headDim
-  if (dims <= 0 || dims > headDim || dims % 2 !== 0) {
-    throw new EngineError('bad-file', `${dims} rotary columns do not fit heads of ${headDim}.`, {
-      hint: 'The file is damaged. Download it again.',
-    })
-  }
+  const context = count('context_length')
+  const alibi = optionalBooleanOf(metadata, key('attention.alibi')) ?? layers === spec.position.alibiLayers
+  const rope = alibi ? undefined : readRope(spec, metadata, architecture, headDim, context)
+  const windows = readWindows(spec, metadata, key, layers)
+  const hiddenScale = layers === spec.attention.hiddenScaleLayers
+  const chunkLength = stored('attention.chunk_length')
   return {
     architecture,
     name: optionalStringOf(metadata, 'general.name') ?? architecture,
@@ -80,29 +111,108 @@ export function readConfig(spec: ArchSpec, checkpoint: Checkpoint): ModelConfig 
     heads,
     kvHeads,
     headDim,
-    ffn: count('feed_forward_length'),
+    valueDim,
+    ffn: count('feed_forward_length') / (spec.mlp.widthDoubled ? 2 : 1),
     vocabulary: embedding.shape[0] ?? 0,
-    normEps: numberOf(metadata, key('attention.layer_norm_rms_epsilon')),
-    scales: readScales(spec, (name) => optionalNumberOf(metadata, key(name)), hidden, layers),
-    rope: { base, dims, ...readRopeScaling(metadata, architecture, base, dims) },
-    trainedContext: count('context_length'),
+    normEps: numberOf(
+      metadata,
+      key(spec.norm.kind === 'rms' ? 'attention.layer_norm_rms_epsilon' : 'attention.layer_norm_epsilon'),
+    ),
+    scales: readScales(spec, stored, hidden, layers),
+    attentionScale: stored('attention.scale') ?? 1 / Math.sqrt(hiddenScale ? hidden / heads : headDim),
+    attentionSoftcap: stored('attn_logit_softcapping'),
+    logitSoftcap: stored('final_logit_softcapping'),
+    windows,
+    rope,
+    localRope:
+      rope && windows.some((window) => window !== undefined) ? localRope(spec, stored, rope) : undefined,
+    latent: spec.attention.latent && {
+      q: count('attention.q_lora_rank'),
+      kv: count('attention.kv_lora_rank'),
+    },
+    logScaleFrom: stored('attention.log_scale_from'),
+    chunks:
+      chunkLength === undefined
+        ? undefined
+        : { length: chunkLength, local: numberOf(metadata, key('attention.chunk_local_length')) },
+    trainedContext: Math.max(context, rope?.scaling.longest ?? 0),
   }
+}
+
+/** Error for a tensor that a file of this family must have. */
+export function missingTensor(name: string): EngineError {
+  return new EngineError('bad-file', `The model file lacks the tensor "${name}".`, {
+    hint: 'The file is damaged or incomplete. Download it again.',
+  })
+}
+
+function readRope(
+  spec: TransformerSpec,
+  metadata: Metadata,
+  architecture: string,
+  headDim: number,
+  trainedContext: number,
+): RopeConfig {
+  const key = (name: string): string => `${architecture}.rope.${name}`
+  const base = numberOf(metadata, key('freq_base'), 10000)
+  const dims = numberOf(metadata, key('dimension_count'), headDim)
+  const turning = spec.position.axes === undefined ? dims : 2 * dims
+  if (dims <= 0 || turning > headDim || dims % 2 !== 0) {
+    throw new EngineError('bad-file', `${dims} rotary columns do not fit heads of ${headDim}.`, {
+      hint: 'The file is damaged. Download it again.',
+    })
+  }
+  return { dims, scaling: readRopeScaling({ metadata, key, base, dims, trainedContext }) }
+}
+
+function localRope(
+  spec: TransformerSpec,
+  stored: (name: string) => number | undefined,
+  rope: RopeConfig,
+): RopeConfig | undefined {
+  const base = stored('rope.freq_base_swa') ?? spec.position.localBase
+  return base === undefined ? undefined : { dims: rope.dims, scaling: unscaled(base) }
+}
+
+// A pattern is a period, of which the last layer sees everything, or a list with one entry per layer, zero for no window.
+function readWindows(
+  spec: TransformerSpec,
+  metadata: Metadata,
+  key: (name: string) => string,
+  layers: number,
+): (number | undefined)[] {
+  const window = optionalNumberOf(metadata, key('attention.sliding_window')) ?? 0
+  const pattern = metadata.get(key('attention.sliding_window_pattern'))
+  const perLayer = Array.isArray(pattern)
+    ? pattern.map(Number)
+    : pattern !== undefined && typeof pattern !== 'number'
+      ? Array.from(optionalNumbersOf(metadata, key('attention.sliding_window_pattern')) ?? [])
+      : undefined
+  const period = typeof pattern === 'number' ? pattern : spec.attention.windowPeriod
+  return Array.from({ length: layers }, (_, layer) => {
+    const windowed = perLayer ? perLayer[layer] === 1 : period !== undefined && (layer + 1) % period !== 0
+    return windowed && window > 0 ? window : undefined
+  })
 }
 
 // `scale_depth` and `dim_model_base` are names of our own: config.json has these numbers, a GGUF what they come to.
 function readScales(
-  spec: ArchSpec,
+  spec: TransformerSpec,
   stored: (name: string) => number | undefined,
   hidden: number,
   layers: number,
 ): Scales {
-  if (spec.muP === undefined)
-    return { embedding: spec.embeddingScale === 'sqrt-hidden' ? Math.sqrt(hidden) : 1, branch: 1, logits: 1 }
+  const residual = spec.residual === 'normed' ? Math.sqrt(2 * layers) : 1
+  if (spec.muP === undefined) {
+    const embedding = spec.embeddingScale === 'sqrt-hidden' ? Math.sqrt(hidden) : 1
+    return { embedding, branch: 1, residual, logits: 1 }
+  }
   const divisor = stored('logit_scale')
   const depth = stored('scale_depth') ?? spec.muP.depth
   const scales = {
     embedding: stored('embedding_scale') ?? spec.muP.embedding,
     branch: stored('residual_scale') ?? depth / Math.sqrt(layers),
+    residual,
     // The key holds a divisor of one or more, but some converters wrote its inverse.
     logits:
       divisor === undefined
@@ -113,13 +223,6 @@ function readScales(
   if (wrong === undefined) return scales
   throw new EngineError('bad-file', `The scale of the ${wrong[0]} comes to ${wrong[1]}.`, {
     hint: 'The file is damaged. Download it again.',
-  })
-}
-
-/** Error for a tensor that a file of this family must have. */
-export function missingTensor(name: string): EngineError {
-  return new EngineError('bad-file', `The model file lacks the tensor "${name}".`, {
-    hint: 'The file is damaged or incomplete. Download it again.',
   })
 }
 

@@ -25,6 +25,10 @@ export function estimateMemory(checkpoint: Checkpoint, contextLength: number): M
 /** Bytes of one sequence's state. */
 export function stateBytes(config: ModelConfig, contextLength: number): number {
   return (
-    config.layers * 2 * config.kvHeads * config.headDim * 4 * Math.min(contextLength, config.trainedContext)
+    config.layers *
+    config.kvHeads *
+    (config.headDim + config.valueDim) *
+    4 *
+    Math.min(contextLength, config.trainedContext)
   )
 }

@@ -1,21 +1,21 @@
 // A loaded model: weights on a device and plans compiled for it.
 import { findArchitecture } from '../arch/registry'
-import { layoutOf } from '../arch/spec'
+import { layoutOf, type TransformerTensors } from '../arch/spec'
 import type { Backend, Executable, Tensor } from '../backend/backend'
 import type { Log } from '../base/log'
 import type { Progress } from '../base/progress'
-import type { Checkpoint, TensorInfo } from '../format/checkpoint'
+import type { Checkpoint } from '../format/checkpoint'
 import { stringOf } from '../format/metadata'
-import { weightsOf, type Operation } from '../graph/graph'
 import { makePlan } from '../graph/plan'
 import { EngineError } from '../protocol/errors'
 import { tokenizerFromMetadata } from '../tokenizer/from-gguf'
 import type { Tokenizer } from '../tokenizer/tokenizer'
 import { checkShapes } from './check-shapes'
 import { readConfig, type ModelConfig } from './config'
-import { ropeTable } from './rope-table'
+import type { StoredDivisors } from './rope-scaling'
 import { KvCache, type State } from './state'
-import { buildTransformer, ropeTableName, type BuiltGraph } from './transformer'
+import { buildTransformer, type BuiltGraph } from './transformer'
+import { bytesOf, readVector, shapeOf, uploadWeight } from './weights'
 
 export interface LoadModelOptions {
   checkpoint: Checkpoint
@@ -40,36 +40,30 @@ export async function loadModel(options: LoadModelOptions, signal: AbortSignal):
   const { tokenizer, warnings } = tokenizerFromMetadata(checkpoint.metadata)
   for (const warning of warnings) log.warn(warning)
 
+  const contextLength = Math.min(options.contextLength ?? config.trainedContext, config.trainedContext)
   const used = new Set<string>()
-  const built = buildTransformer(spec, layout, config, (name) => {
+  const has = (name: string): boolean => {
     const present = checkpoint.tensors.has(name)
     if (present) used.add(name)
     return present
+  }
+  const divisors = await readDivisors(checkpoint, layout.tensors, has)
+  const built = buildTransformer({ spec, layout, config, context: contextLength, divisors, has })
+  refuseUnreadTensors(checkpoint, used, layout.tensors.ignored)
+  checkShapes(built.graph.operations, (name) => {
+    const source = built.weights.get(name)
+    return source && shapeOf(source, checkpoint)
   })
-  const { ropeFactors, ignored } = layout.tensors
-  const factorsTensor =
-    ropeFactors === undefined ? undefined : checkpoint.tensors.get(`${ropeFactors}.weight`)
-  if (factorsTensor) used.add(factorsTensor.name)
-  refuseUnreadTensors(checkpoint, used, ignored)
-  checkShapes(built.graph.operations, (name) => checkpoint.tensors.get(name))
 
-  const contextLength = Math.min(options.contextLength ?? config.trainedContext, config.trainedContext)
   const weights = new Map<string, Tensor>()
   try {
-    const factors = factorsTensor ? await readVector(checkpoint, factorsTensor) : config.rope.factors
-    const table = ropeTable(config.rope, contextLength, factors)
-    weights.set(ropeTableName, await uploadTable(backend, table, contextLength, config.rope.dims))
-
-    const wanted = weightNames(built.graph.operations).filter((name) => name !== ropeTableName)
-    const total = wanted.reduce((sum, name) => sum + (checkpoint.tensors.get(name)?.bytes ?? 0), 0)
+    const total = [...built.weights.values()].reduce((sum, source) => sum + bytesOf(source, checkpoint), 0)
     let done = 0
-    for (const name of wanted) {
+    for (const [name, source] of built.weights) {
       signal.throwIfAborted()
-      const info = checkpoint.tensors.get(name)
-      if (!info) continue
-      weights.set(name, await uploadWeight(backend, checkpoint, info))
-      done += info.bytes
-      progress.report(done / total, `Loading ${config.name}`)
+      weights.set(name, await uploadWeight(backend, checkpoint, name, source, signal))
+      done += bytesOf(source, checkpoint)
+      progress.report(Math.min(1, done / total), `Loading ${config.name}`)
     }
     const model = new Model(config, tokenizer, contextLength, backend, built, weights)
     await model.warmUp()
@@ -204,32 +198,21 @@ function refuseUnreadTensors(
   )
 }
 
-function weightNames(operations: readonly Operation[]): string[] {
-  return [...new Set(operations.flatMap((operation) => weightsOf(operation).map((ref) => ref.weight)))]
-}
-
-function uploadWeight(backend: Backend, checkpoint: Checkpoint, info: TensorInfo): Promise<Tensor> {
-  const cols = info.shape.at(-1) ?? 1
-  const rows = info.shape.slice(0, -1).reduce((product, extent) => product * extent, 1)
-  const spec = { label: info.name, type: info.type, rows, cols }
-  return backend.createWeight(spec, (offset, length) => checkpoint.read(info.name, offset, length))
-}
-
-function uploadTable(backend: Backend, table: Float32Array, rows: number, cols: number): Promise<Tensor> {
-  const bytes = new Uint8Array(table.buffer)
-  return backend.createWeight({ label: ropeTableName, type: 'f32', rows, cols }, (offset, length) =>
-    Promise.resolve(bytes.subarray(offset, offset + length)),
-  )
-}
-
-async function readVector(checkpoint: Checkpoint, info: TensorInfo): Promise<Float32Array> {
-  if (info.type !== 'f32') {
-    throw new EngineError('bad-file', `The tensor "${info.name}" is ${info.type}, but must be f32.`, {
-      hint: 'The file was converted by a faulty tool. Choose another file of this model.',
-    })
+async function readDivisors(
+  checkpoint: Checkpoint,
+  names: TransformerTensors,
+  has: (tensor: string) => boolean,
+): Promise<StoredDivisors> {
+  const read = async (name: string | undefined): Promise<Float32Array | undefined> => {
+    const tensor = `${name}.weight`
+    return name !== undefined && has(tensor) ? readVector(checkpoint, tensor) : undefined
   }
-  const bytes = await checkpoint.read(info.name, 0, info.bytes)
-  return new Float32Array(bytes.slice().buffer)
+  const [always, long, short] = [
+    await read(names.ropeFactors),
+    await read(names.ropeFactorsLong),
+    await read(names.ropeFactorsShort),
+  ]
+  return { ...(always && { always }), ...(long && { long }), ...(short && { short }) }
 }
 
 function concatenate(rows: readonly Float32Array[]): Float32Array {

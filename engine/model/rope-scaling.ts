@@ -1,20 +1,51 @@
 // How a model stretches its positions beyond the length it was first trained for: one row per kind of scaling.
-import { numberOf, optionalNumberOf, optionalStringOf, type Metadata } from '../format/metadata'
+import { numberOf, numbersOf, optionalNumberOf, optionalStringOf, type Metadata } from '../format/metadata'
 import { EngineError } from '../protocol/errors'
 
-export interface RopeScaling {
-  /** Positions are divided by this; 1 is off. */
-  readonly positionScale: number
-  /** Divisors of the frequencies [dims / 2], where they follow from numbers; GGUF files carry them as a tensor instead. */
-  readonly factors: Float32Array | undefined
+/** Where a kind of scaling finds its numbers, and which frequencies they change. */
+export interface RopeFields {
+  readonly metadata: Metadata
+  /** Full name of a key that starts with the architecture and `rope.` */
+  readonly key: (name: string) => string
+  /** Base of the rotary frequencies. */
+  readonly base: number
+  /** Columns of a head that turn. */
+  readonly dims: number
+  /** Longest sequence the model takes, as its file says. */
+  readonly trainedContext: number
 }
 
-/** `prefix` is the architecture. Throws EngineError `unsupported-arch` for a kind without a row, `bad-file` for missing numbers. */
-export function readRopeScaling(metadata: Metadata, prefix: string, base: number, dims: number): RopeScaling {
-  const key = (name: string): string => `${prefix}.rope.${name}`
-  const type = optionalStringOf(metadata, key('scaling.type')) ?? 'linear'
+/** Divisors of the rotary frequencies [dims / 2] that some files carry as tensors. */
+export interface StoredDivisors {
+  readonly always?: ArrayLike<number>
+  readonly long?: ArrayLike<number>
+  readonly short?: ArrayLike<number>
+}
+
+/** The angles of one context length: position * base^(-2i/dims) / divisors[i]. */
+export interface RopeAngles {
+  readonly base: number
+  /** [dims / 2]; undefined is all ones. */
+  readonly divisors: ArrayLike<number> | undefined
+  /** What cosines and sines are multiplied by. */
+  readonly magnitude: number
+}
+
+export interface RopeScaling {
+  /** Longest sequence with this scaling; undefined where it is the trained one. */
+  readonly longest: number | undefined
+  /**
+   * Angles of a model opened for sequences of at most `context` tokens. Kinds that depend on the length take the context and not
+   * the current length: keys in the cache are turned once, and a model must not change under them.
+   */
+  at(context: number, stored: StoredDivisors): RopeAngles
+}
+
+/** Throws EngineError `unsupported-arch` for a kind without a row, `bad-file` for missing numbers. */
+export function readRopeScaling(fields: RopeFields): RopeScaling {
+  const type = optionalStringOf(fields.metadata, fields.key('scaling.type')) ?? 'linear'
   const read = Object.hasOwn(kinds, type) ? kinds[type] : undefined
-  if (read !== undefined) return read(metadata, key, base, dims)
+  if (read !== undefined) return read(fields)
   const known = Object.keys(kinds).join(', ')
   throw new EngineError(
     'unsupported-arch',
@@ -23,11 +54,16 @@ export function readRopeScaling(metadata: Metadata, prefix: string, base: number
   )
 }
 
+/** No scaling: the frequencies as they are. */
+export function unscaled(base: number): RopeScaling {
+  return fixed({ base, divisors: undefined, magnitude: 1 })
+}
+
 /**
  * Divisors of the rotary frequencies, [dims / 2]: none for waves shorter than original / high, `factor` for those longer than
  * original / low, and a blend between (Llama 3.1's reference code, `apply_scaling`).
  */
-export function llama3Factors(base: number, dims: number, scaling: Llama3Scaling): Float32Array {
+export function llama3Divisors(base: number, dims: number, scaling: Llama3Scaling): Float32Array {
   const { factor, original, low, high } = scaling
   return Float32Array.from({ length: dims / 2 }, (_, i) => {
     const wave = 2 * Math.PI * base ** ((2 * i) / dims)
@@ -46,25 +82,128 @@ export interface Llama3Scaling {
   high: number
 }
 
-type Kind = (metadata: Metadata, key: (name: string) => string, base: number, dims: number) => RopeScaling
+/**
+ * Divisors of the rotary frequencies, [dims / 2]: `factor` for pairs that turn less than `slow` times over the original length,
+ * none for those that turn more than `fast` times, and a blend of the frequencies between (YaRN, arXiv 2309.00071, section 3.2).
+ */
+export function yarnDivisors(base: number, dims: number, scaling: YarnScaling): Float64Array {
+  const { factor, original, fast, slow } = scaling
+  const pairOf = (turns: number): number =>
+    (dims * Math.log(original / (2 * Math.PI * turns))) / (2 * Math.log(base))
+  const low = Math.max(Math.floor(pairOf(fast)), 0)
+  const high = Math.min(Math.ceil(pairOf(slow)), dims - 1)
+  return Float64Array.from({ length: dims / 2 }, (_, i) => {
+    const kept = 1 - Math.min(Math.max((i - low) / Math.max(high - low, 0.001), 0), 1)
+    return 1 / ((1 - kept) / factor + kept)
+  })
+}
 
-const kinds: Readonly<Record<string, Kind | undefined>> = {
-  none: () => ({ positionScale: 1, factors: undefined }),
-  // Old files name the factor `rope.scale_linear`. Files with Llama 3's scaling as a tensor name no type or "none".
-  linear: (metadata, key) => ({
-    positionScale:
+export interface YarnScaling {
+  factor: number
+  /** Tokens. */
+  original: number
+  /** Turns over the original length. */
+  fast: number
+  slow: number
+}
+
+const kinds: Readonly<Record<string, ((fields: RopeFields) => RopeScaling) | undefined>> = {
+  // Files with Llama 3's scaling as a tensor name no type or "none".
+  none: ({ base, dims }) => withStored(base, 1, dims),
+  // Old files name the factor `rope.scale_linear`.
+  linear: ({ metadata, key, base, dims }) =>
+    withStored(
+      base,
       optionalNumberOf(metadata, key('scaling.factor')) ??
-      optionalNumberOf(metadata, key('scale_linear')) ??
-      1,
-    factors: undefined,
-  }),
-  llama3: (metadata, key, base, dims) => ({
-    positionScale: 1,
-    factors: llama3Factors(base, dims, {
+        optionalNumberOf(metadata, key('scale_linear')) ??
+        1,
+      dims,
+    ),
+  llama3: ({ metadata, key, base, dims }) => {
+    const divisors = llama3Divisors(base, dims, {
       factor: numberOf(metadata, key('scaling.factor')),
       original: numberOf(metadata, key('scaling.original_context_length')),
       low: numberOf(metadata, key('scaling.low_freq_factor')),
       high: numberOf(metadata, key('scaling.high_freq_factor')),
-    }),
-  }),
+    })
+    return fixed({ base, divisors, magnitude: 1 })
+  },
+  yarn: ({ metadata, key, base, dims, trainedContext }) => {
+    const factor = numberOf(metadata, key('scaling.factor'))
+    const original = numberOf(metadata, key('scaling.original_context_length'), trainedContext)
+    const divisors = yarnDivisors(base, dims, {
+      factor,
+      original,
+      fast: numberOf(metadata, key('scaling.yarn_beta_fast'), 32),
+      slow: numberOf(metadata, key('scaling.yarn_beta_slow'), 1),
+    })
+    const magnitude = numberOf(
+      metadata,
+      key('scaling.attn_factor'),
+      factor > 1 ? 1 + 0.1 * Math.log(factor) : 1,
+    )
+    return { ...fixed({ base, divisors, magnitude }), longest: Math.round(factor * original) }
+  },
+  // LongRoPE, arXiv 2402.13753; the divisors were searched for, so a file must bring them.
+  longrope: ({ metadata, key, base, trainedContext }) => {
+    const original = numberOf(metadata, key('scaling.original_context_length'))
+    const ratio = trainedContext / original
+    const magnitude = numberOf(
+      metadata,
+      key('scaling.attn_factor'),
+      ratio > 1 ? Math.sqrt(1 + Math.log(ratio) / Math.log(original)) : 1,
+    )
+    const listed = (name: string): ArrayLike<number> | undefined =>
+      metadata.has(key(name)) ? numbersOf(metadata, key(name)) : undefined
+    const long = listed('scaling.long_factor')
+    const short = listed('scaling.short_factor')
+    return {
+      longest: undefined,
+      at: (context, stored) => {
+        const divisors = context > original ? (stored.long ?? long) : (stored.short ?? short)
+        if (divisors) return { base, divisors, magnitude }
+        throw new EngineError('bad-file', 'The model file lacks the divisors of its rotary frequencies.', {
+          hint: 'It was converted by an old tool. Choose another file of this model.',
+        })
+      },
+    }
+  },
+  // The base grows with the length beyond the trained one (`_compute_dynamic_ntk_parameters` in transformers).
+  dynamic: ({ metadata, key, base, dims, trainedContext }) => {
+    const factor = numberOf(metadata, key('scaling.factor'))
+    const original = numberOf(metadata, key('scaling.original_context_length'), trainedContext)
+    return {
+      longest: Math.round(factor * original),
+      at: (context) => {
+        const stretch = (factor * Math.max(context, original)) / original - (factor - 1)
+        return { base: base * stretch ** (dims / (dims - 2)), divisors: undefined, magnitude: 1 }
+      },
+    }
+  },
+  // The same in steps of powers of two (`get_ntk_alpha` in the code of Qwen 1).
+  'dynamic-steps': ({ metadata, key, base, dims }) => {
+    const original = numberOf(metadata, key('scaling.original_context_length'))
+    return {
+      longest: undefined,
+      at: (context) => {
+        const stretch = Math.max(1, 2 ** Math.ceil(Math.log2(context / original) + 1) - 1)
+        return { base: base * stretch ** (dims / (dims - 2)), divisors: undefined, magnitude: 1 }
+      },
+    }
+  },
+}
+
+function fixed(angles: RopeAngles): RopeScaling {
+  return { longest: undefined, at: () => angles }
+}
+
+// A file with Llama 3.1's scaling carries its divisors as a tensor.
+function withStored(base: number, factor: number, dims: number): RopeScaling {
+  return {
+    longest: undefined,
+    at: (_context, { always }) => {
+      const divisors = always ?? new Float64Array(dims / 2).fill(1)
+      return { base, divisors: Float64Array.from(divisors, (divisor) => divisor * factor), magnitude: 1 }
+    },
+  }
 }

@@ -8,7 +8,7 @@ import { readHuggingfaceConfig } from '../../../engine/format/hf-config'
 import { readHuggingfaceTokenizer } from '../../../engine/format/hf-tokenizer'
 import { JsonFields } from '../../../engine/format/json-fields'
 import { openCheckpoint } from '../../../engine/format/open-checkpoint'
-import { llama3Factors } from '../../../engine/model/rope-scaling'
+import { llama3Divisors } from '../../../engine/model/rope-scaling'
 import { EngineError } from '../../../engine/protocol/errors'
 import { chatTemplate } from '../../../engine/tokenizer/chat-template'
 import { tokenizerFromMetadata } from '../../../engine/tokenizer/from-gguf'
@@ -239,7 +239,7 @@ describe('config.json as metadata', () => {
   }
 
   it("Llama 3's divisors: short waves stay, long ones are divided, between is a blend", () => {
-    const factors = llama3Factors(2e4, 16, { factor: 8, original: 26, low: 1, high: 4 })
+    const factors = llama3Divisors(2e4, 16, { factor: 8, original: 26, low: 1, high: 4 })
     assert.equal(factors.length, 8)
     assert.equal(factors[0], 1)
     assert.equal(factors[7], 8)

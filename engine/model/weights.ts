@@ -1,0 +1,167 @@
+// Where each weight of a graph comes from: a tensor of the file, some of its rows, or numbers computed when the model is loaded.
+import type { Backend, Tensor, WeightSpec } from '../backend/backend'
+import { quants, rowBytes } from '../backend/quants/table'
+import type { Checkpoint, TensorInfo } from '../format/checkpoint'
+import { EngineError } from '../protocol/errors'
+
+/** From row `from` to before row `to`. */
+export interface RowRange {
+  readonly from: number
+  readonly to: number
+}
+
+export type WeightSource =
+  /** A tensor as it is, or these rows of it in this order. Rows of a vector are its values. */
+  | { readonly kind: 'stored'; readonly tensor: string; readonly rows?: readonly RowRange[] }
+  /** Numbers [rows, cols] that are computed, from vectors of the file or from none. */
+  | {
+      readonly kind: 'computed'
+      readonly rows: number
+      readonly cols: number
+      readonly from: readonly string[]
+      values(vectors: readonly Float32Array[]): Float32Array
+    }
+  /** 1 / max(|row|, 1e-12) of every row of a matrix, as one vector. */
+  | { readonly kind: 'inverse-row-lengths'; readonly tensor: string }
+
+/** Shape of a stored weight, without dimensions of one: [rows, cols] or [cols]. Undefined for numbers that are computed. */
+export function shapeOf(source: WeightSource, checkpoint: Checkpoint): readonly number[] | undefined {
+  if (source.kind !== 'stored') return undefined
+  const info = tensorOf(checkpoint, source.tensor)
+  const shape = info.shape.filter((extent, i) => extent !== 1 || i === info.shape.length - 1)
+  if (!source.rows) return shape
+  return [countRows(source.rows), ...shape.slice(1)]
+}
+
+/** Names of the tensors a source reads. */
+export function tensorsOf(source: WeightSource): readonly string[] {
+  return source.kind === 'computed' ? source.from : [source.tensor]
+}
+
+/** Bytes of the file that a source reads. */
+export function bytesOf(source: WeightSource, checkpoint: Checkpoint): number {
+  return tensorsOf(source).reduce((sum, name) => sum + (checkpoint.tensors.get(name)?.bytes ?? 0), 0)
+}
+
+/** Uploads a weight under the name that the graph gives it. Throws EngineError `bad-file` or `out-of-memory`. */
+export async function uploadWeight(
+  backend: Backend,
+  checkpoint: Checkpoint,
+  label: string,
+  source: WeightSource,
+  signal: AbortSignal,
+): Promise<Tensor> {
+  switch (source.kind) {
+    case 'stored':
+      return uploadStored(backend, checkpoint, label, source)
+    case 'computed': {
+      const vectors: Float32Array[] = []
+      for (const name of source.from) vectors.push(await readVector(checkpoint, name))
+      return uploadValues(backend, label, source.rows, source.cols, source.values(vectors))
+    }
+    case 'inverse-row-lengths': {
+      const lengths = await inverseRowLengths(checkpoint, tensorOf(checkpoint, source.tensor), signal)
+      return uploadValues(backend, label, 1, lengths.length, lengths)
+    }
+  }
+}
+
+/** All values of a tensor, decoded. For tensors that are small. */
+export async function readVector(checkpoint: Checkpoint, tensor: string): Promise<Float32Array> {
+  const info = tensorOf(checkpoint, tensor)
+  const bytes = await checkpoint.read(info.name, 0, info.bytes)
+  const values = new Float32Array(info.shape.reduce((product, extent) => product * extent, 1))
+  quants[info.type].decode(bytes, 0, values.length, values)
+  return values
+}
+
+function uploadStored(
+  backend: Backend,
+  checkpoint: Checkpoint,
+  label: string,
+  source: { tensor: string; rows?: readonly RowRange[] },
+): Promise<Tensor> {
+  const info = tensorOf(checkpoint, source.tensor)
+  const { rows, cols } = matrixOf(info)
+  const read = (offset: number, length: number): Promise<Uint8Array> =>
+    checkpoint.read(info.name, offset, length)
+  if (!source.rows) return backend.createWeight({ label, type: info.type, rows, cols }, read)
+  const isVector = rows === 1
+  const count = countRows(source.rows)
+  const spec: WeightSpec = isVector
+    ? { label, type: info.type, rows: 1, cols: count }
+    : { label, type: info.type, rows: count, cols }
+  return backend.createWeight(spec, readRows(read, source.rows, rowBytes(info.type, isVector ? 1 : cols)))
+}
+
+// Byte ranges of the chosen rows, as if they were a tensor of their own.
+function readRows(
+  read: (offset: number, length: number) => Promise<Uint8Array>,
+  ranges: readonly RowRange[],
+  stride: number,
+): (offset: number, length: number) => Promise<Uint8Array> {
+  return async (offset, length) => {
+    const bytes = new Uint8Array(length)
+    let start = 0 // of the range, in bytes of the chosen rows
+    for (const { from, to } of ranges) {
+      const size = (to - from) * stride
+      const first = Math.max(offset, start)
+      const end = Math.min(offset + length, start + size)
+      if (first < end) bytes.set(await read(from * stride + first - start, end - first), first - offset)
+      start += size
+    }
+    return bytes
+  }
+}
+
+function uploadValues(
+  backend: Backend,
+  label: string,
+  rows: number,
+  cols: number,
+  values: Float32Array,
+): Promise<Tensor> {
+  const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
+  return backend.createWeight({ label, type: 'f32', rows, cols }, (offset, length) =>
+    Promise.resolve(bytes.subarray(offset, offset + length)),
+  )
+}
+
+// Part by part: an output matrix is too large to decode at once.
+async function inverseRowLengths(
+  checkpoint: Checkpoint,
+  info: TensorInfo,
+  signal: AbortSignal,
+): Promise<Float32Array> {
+  const { rows, cols } = matrixOf(info)
+  const stride = rowBytes(info.type, cols)
+  const partRows = Math.max(1, Math.floor((4 << 20) / stride))
+  const row = new Float32Array(cols)
+  const result = new Float32Array(rows)
+  for (let first = 0; first < rows; first += partRows) {
+    signal.throwIfAborted()
+    const count = Math.min(partRows, rows - first)
+    const bytes = await checkpoint.read(info.name, first * stride, count * stride)
+    for (let i = 0; i < count; i++) {
+      quants[info.type].decode(bytes, i * stride, cols, row)
+      result[first + i] = 1 / Math.max(Math.sqrt(row.reduce((sum, value) => sum + value * value, 0)), 1e-12)
+    }
+  }
+  return result
+}
+
+function matrixOf(info: TensorInfo): { rows: number; cols: number } {
+  const cols = info.shape.at(-1) ?? 1
+  const rows = info.shape.slice(0, -1).reduce((product, extent) => product * extent, 1)
+  return { rows, cols }
+}
+
+function countRows(ranges: readonly RowRange[]): number {
+  return ranges.reduce((sum, { from, to }) => sum + to - from, 0)
+}
+
+function tensorOf(checkpoint: Checkpoint, name: string): TensorInfo {
+  const info = checkpoint.tensors.get(name)
+  if (info) return info
+  throw new EngineError('internal', `"${name}" is read but not in the file`)
+}
