@@ -23,7 +23,7 @@ export interface StateRef {
 
 export type Activation = 'silu' | 'gelu-tanh' | 'gelu' | 'sigmoid' | 'tanh' | 'relu-squared' | 'exp-neg-exp'
 
-/** Which row of a rope table a token takes: its position, or, before and after the end of the prompt's prefix, half of it. */
+/** Which row of a rope table a token takes: its position, or its way to the last token of the prefix, or its way from there. */
 export type RopeAxis = 'position' | 'prefix' | 'after-prefix'
 
 /**
@@ -74,8 +74,8 @@ export type Operation =
    * `table` [context, rotaryDims] holds cos and sin interleaved: entry 2i is the cosine of pair i, 2i+1 its sine;
    * a table computed in float64 on the host, because WGSL's sin is only exact near zero.
    * Pair i is (x[2i], x[2i+1]) when interleaved, (x[i], x[i + rotaryDims/2]) when half, counted from column `from` of the head;
-   * the other columns pass through. Row of the table: position + t, min(position + t, prefix) on the axis `prefix`,
-   * max(position + t - prefix, 0) on `after-prefix`.
+   * the other columns pass through. Row of the table: position + t, min(position + t, prefix - 1) on the axis `prefix`,
+   * max(position + t - (prefix - 1), 0) on `after-prefix`; without a prefix position + t and 0.
    */
   | {
       op: 'rope'

@@ -155,7 +155,10 @@ function ropeCase(
       x: { type: 'f32', rows: inputRows, cols },
       angles: { type: 'f32', rows: 128, cols: rotaryDims },
     },
-    steps: axis === 'position' ? manySteps : manySteps.map((step) => ({ ...step, prefix: 20 })),
+    steps:
+      axis === 'position'
+        ? manySteps
+        : [0, 20].flatMap((prefix) => manySteps.map((step) => ({ ...step, prefix }))),
   })
 }
 

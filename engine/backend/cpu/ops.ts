@@ -126,8 +126,8 @@ export function* rope(
 /** The row of a rope table that the token at `position` takes. */
 export const ropeRows: Readonly<Record<RopeAxis, (position: number, prefix: number) => number>> = {
   position: (position) => position,
-  prefix: (position, prefix) => Math.min(position, prefix),
-  'after-prefix': (position, prefix) => Math.max(position - prefix, 0),
+  prefix: (position, prefix) => (prefix > 0 ? Math.min(position, prefix - 1) : position),
+  'after-prefix': (position, prefix) => (prefix > 0 ? Math.max(position - (prefix - 1), 0) : 0),
 }
 
 /** cache[position + t] = x[t] */

@@ -124,10 +124,10 @@ describe('cpu operations', () => {
     const rowsOf = (axis: RopeAxis, prefix: number): number[] =>
       [0, 1, 2, 3, 4, 5].map((position) => ropeRows[axis](position, prefix))
     assert.deepEqual(rowsOf('position', 3), [0, 1, 2, 3, 4, 5])
-    assert.deepEqual(rowsOf('prefix', 3), [0, 1, 2, 3, 3, 3])
-    assert.deepEqual(rowsOf('after-prefix', 3), [0, 0, 0, 0, 1, 2])
-    assert.deepEqual(rowsOf('prefix', 0), [0, 0, 0, 0, 0, 0])
-    assert.deepEqual(rowsOf('after-prefix', 0), [0, 1, 2, 3, 4, 5])
+    assert.deepEqual(rowsOf('prefix', 3), [0, 1, 2, 2, 2, 2])
+    assert.deepEqual(rowsOf('after-prefix', 3), [0, 0, 0, 1, 2, 3])
+    assert.deepEqual(rowsOf('prefix', 0), [0, 1, 2, 3, 4, 5])
+    assert.deepEqual(rowsOf('after-prefix', 0), [0, 0, 0, 0, 0, 0])
   })
 
   it('append writes at the position and nowhere else', () => {

@@ -26,7 +26,8 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   let second = select(j >= half, (j & 1u) == 1u, interleaved);
   let distance = select(half, 1u, interleaved);
   var row = step.position + token;
-  let in_prefix = min(row, step.prefix);
+  // Without a prefix this wraps around to a huge number, too, and the whole text counts as prompt.
+  let in_prefix = min(row, step.prefix - 1u);
   if (params.axis == axis_prefix) { row = in_prefix; }
   if (params.axis == axis_after_prefix) { row -= in_prefix; }
   let angle = row * params.table_cols + 2u * pair;
