@@ -63,6 +63,8 @@ export interface Backend {
   ): Promise<Tensor>
   /** Zero-filled f32 tensor. Throws `out-of-memory`. */
   createState(label: string, rows: number, cols: number): Tensor
+  /** Makes `to` a copy of `from`, two states of one shape. Enqueued in order with the steps, and returns at once. */
+  copyState(from: Tensor, to: Tensor): void
   destroy(tensor: Tensor): void
   /** `weights` has an entry for every WeightRef in the plan. */
   compile(plan: Plan, weights: ReadonlyMap<string, Tensor>): Promise<Executable>

@@ -16,7 +16,7 @@ export interface WeightRef {
   readonly weight: string
 }
 
-/** A tensor that belongs to a State and outlives the step: f32, [capacity, cols]. */
+/** A tensor that belongs to a State and outlives the step: f32, [capacity, cols], or [rows, cols] for a recurrent one. */
 export interface StateRef {
   readonly state: string
 }
@@ -132,6 +132,59 @@ export type Operation =
   | { op: 'softcap'; x: Value; cap: number; out: Value }
   /** out[t] = x[t] / max(|x[t]|, eps), the length over each `group` columns */
   | { op: 'l2-norm'; x: Value; group: number; eps: number; out: Value }
+  /**
+   * out[t] = x[t] + (x[t-1] - x[t]) * (weight + dynamic[t]), column by column; weight [cols]. x[-1] is the row of `previous`
+   * [1, cols], which is read and not changed: `keep-last` does that after the last reader.
+   */
+  | {
+      op: 'shift-mix'
+      x: Value
+      previous: StateRef
+      weight: WeightRef
+      dynamic: Value | undefined
+      out: Value
+    }
+  /** state[0] = x[T - 1] */
+  | { op: 'keep-last'; x: Value; state: StateRef }
+  /**
+   * The recurrence of RWKV-4 per column, in its overflow-safe form. `decay` [cols] is -exp(time_decay), `first` [cols].
+   * `state` [3, cols] holds numerator, denominator and exponent; a denominator of 0 is the start, whatever the exponent.
+   */
+  | { op: 'wkv-4'; k: Value; v: Value; decay: WeightRef; first: WeightRef; state: StateRef; out: Value }
+  /**
+   * Linear attention of RWKV-5 and 6, per head of n columns, with S [n, n] in `state` [heads * n, n], row = key, column = value:
+   * out[j] = sum_i r[i] * (first[i] * k[i] * v[j] + S[i][j]), then S[i][j] = decay[i] * S[i][j] + k[i] * v[j].
+   * `decay` is between 0 and 1, one vector [heads * n] in RWKV-5 and one row per token in RWKV-6; `first` [heads * n].
+   */
+  | {
+      op: 'wkv-5'
+      r: Value
+      k: Value
+      v: Value
+      decay: WeightRef | Value
+      first: WeightRef
+      heads: number
+      state: StateRef
+      out: Value
+    }
+  /**
+   * The delta rule of RWKV-7, per head of n columns, with S [n, n] in `state` [heads * n, n], row = value, column = key:
+   * S[i][j] = S[i][j] * decay[j] - (sum_m S[i][m] * removal[m]) * removal[j] * rate[j] + v[i] * k[j], then out[i] = sum_j S[i][j] * r[j].
+   */
+  | {
+      op: 'wkv-7'
+      r: Value
+      decay: Value
+      k: Value
+      v: Value
+      removal: Value
+      rate: Value
+      heads: number
+      state: StateRef
+      out: Value
+    }
+  /** out[t] = x[t] + (sum over the head of r[t] * k[t] * weight) * v[t]; weight [cols], heads of `group` columns */
+  | { op: 'add-bonus'; x: Value; r: Value; k: Value; v: Value; weight: WeightRef; group: number; out: Value }
   /** out[0] = x[T - 1] when only the last position's logits are wanted, else out = x */
   | { op: 'select-outputs'; x: Value; out: Value }
 
@@ -177,6 +230,18 @@ export function inputsOf(operation: Operation): Value[] {
     case 'add':
     case 'multiply':
       return [operation.x, operation.y]
+    case 'shift-mix':
+      return operation.dynamic ? [operation.x, operation.dynamic] : [operation.x]
+    case 'wkv-4':
+      return [operation.k, operation.v]
+    case 'wkv-5':
+      return 'id' in operation.decay
+        ? [operation.r, operation.k, operation.v, operation.decay]
+        : [operation.r, operation.k, operation.v]
+    case 'wkv-7':
+      return [operation.r, operation.decay, operation.k, operation.v, operation.removal, operation.rate]
+    case 'add-bonus':
+      return [operation.x, operation.r, operation.k, operation.v]
     default:
       return [operation.x]
   }
@@ -190,6 +255,8 @@ export function weightsOf(operation: Operation): WeightRef[] {
     case 'scale-by-position':
       return [operation.table]
     case 'rms-norm':
+    case 'shift-mix':
+    case 'add-bonus':
       return [operation.weight]
     case 'layer-norm':
     case 'matmul':
@@ -198,12 +265,16 @@ export function weightsOf(operation: Operation): WeightRef[] {
       return operation.slopes ? [operation.slopes] : []
     case 'scale-columns':
       return [operation.weight, operation.bias].filter((ref) => ref !== undefined)
+    case 'wkv-4':
+      return [operation.decay, operation.first]
+    case 'wkv-5':
+      return 'id' in operation.decay ? [operation.first] : [operation.decay, operation.first]
     default:
       return []
   }
 }
 
-/** The value an operation writes; `append` writes state only. */
+/** The value an operation writes; `append` and `keep-last` write state only. */
 export function outputOf(operation: Operation): Value | undefined {
   return 'out' in operation ? operation.out : undefined
 }

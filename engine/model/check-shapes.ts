@@ -40,6 +40,13 @@ function expectations(operation: Operation): readonly Expectation[] {
         [operation.weight, [operation.x.cols]],
         [operation.bias, [operation.x.cols]],
       ]
+    case 'shift-mix':
+      return [[operation.weight, [operation.x.cols]]]
+    case 'wkv-4':
+      return [
+        [operation.decay, [operation.out.cols]],
+        [operation.first, [operation.out.cols]],
+      ]
     default:
       return []
   }

@@ -6,6 +6,7 @@ import type { Plan } from '../../graph/plan'
 import { EngineError } from '../../protocol/errors'
 import type { Backend, DeviceInfo, Executable, StepInput, Tensor, WeightSpec } from '../backend'
 import { checkPrefix } from '../check-prefix'
+import { checkSameShape } from '../check-same-shape'
 import { quants, rowBytes } from '../quants/table'
 import { attention } from './attention'
 import {
@@ -31,6 +32,7 @@ import {
   type Matrix,
   type Work,
 } from './ops'
+import { addBonus, keepLast, shiftMix, wkv4, wkv5, wkv7 } from './recurrent-ops'
 
 /** Longest stretch of work without a look at the event loop, in milliseconds. */
 const patience = 8
@@ -99,14 +101,13 @@ export class CpuBackend implements Backend {
   run(executable: Executable, state: ReadonlyMap<string, Tensor>, step: StepInput): void {
     const cpu = asCpuExecutable(executable)
     cpu.check(state, step)
-    this.#queue = this.#queue.then(async () => {
-      if (this.#failure !== undefined) return
-      try {
-        await this.#work(cpu.work(state, step))
-      } catch (error) {
-        this.#failure = error
-      }
-    })
+    this.#enqueue(() => this.#work(cpu.work(state, step)))
+  }
+
+  copyState(from: Tensor, to: Tensor): void {
+    checkSameShape(from, to)
+    const [source, target] = [asCpuTensor(from), asCpuTensor(to)]
+    this.#enqueue(() => target.bytes.set(source.bytes))
   }
 
   read(executable: Executable): Promise<Float32Array> {
@@ -121,6 +122,17 @@ export class CpuBackend implements Backend {
 
   dispose(): void {
     this.#disposed = true
+  }
+
+  #enqueue(job: () => void | Promise<void>): void {
+    this.#queue = this.#queue.then(async () => {
+      if (this.#failure !== undefined) return
+      try {
+        await job()
+      } catch (error) {
+        this.#failure = error
+      }
+    })
   }
 
   async #work(work: Work): Promise<void> {
@@ -278,6 +290,47 @@ class CpuExecutable implements Executable {
         return softcap(slot(operation.x), operation.cap, this.#count(operation.x, step), slot(operation.out))
       case 'l2-norm':
         return l2Norm(slot(operation.x), this.#count(operation.x, step), operation, slot(operation.out))
+      case 'shift-mix': {
+        const { x, previous, weight, dynamic, out } = operation
+        const before = stateOf(state, previous).values
+        const moved = dynamic && slot(dynamic)
+        return shiftMix(slot(x), nTokens, x.cols, before, this.#vector(weight), moved, slot(out))
+      }
+      case 'keep-last':
+        return keepLast(slot(operation.x), nTokens, operation.x.cols, stateOf(state, operation.state).values)
+      case 'wkv-4': {
+        const { k, v, decay, first, out } = operation
+        const vectors = { decay: this.#vector(decay), first: this.#vector(first) }
+        const { values } = stateOf(state, operation.state)
+        return wkv4(slot(k), slot(v), nTokens, k.cols, vectors, values, slot(out))
+      }
+      case 'wkv-5': {
+        const { r, k, v, decay, first, heads, out } = operation
+        const inputs = { r: slot(r), k: slot(k), v: slot(v) }
+        const perToken = 'id' in decay
+        const decays = { values: perToken ? slot(decay) : this.#vector(decay), perToken }
+        const { values } = stateOf(state, operation.state)
+        const shape = { cols: r.cols, heads }
+        return wkv5(inputs, nTokens, shape, decays, this.#vector(first), values, slot(out))
+      }
+      case 'wkv-7': {
+        const { r, decay, k, v, removal, rate, heads, out } = operation
+        const inputs = {
+          r: slot(r),
+          decay: slot(decay),
+          k: slot(k),
+          v: slot(v),
+          removal: slot(removal),
+          rate: slot(rate),
+        }
+        const { values } = stateOf(state, operation.state)
+        return wkv7(inputs, nTokens, { cols: r.cols, heads }, values, slot(out))
+      }
+      case 'add-bonus': {
+        const { x, r, k, v, weight, group, out } = operation
+        const inputs = { x: slot(x), r: slot(r), k: slot(k), v: slot(v) }
+        return addBonus(inputs, nTokens, { cols: x.cols, group }, this.#vector(weight), slot(out))
+      }
       case 'select-outputs': {
         const { x, out } = operation
         return selectOutputs(slot(x), nTokens, x.cols, nTokens - this.#rows(out.rows, step), slot(out))

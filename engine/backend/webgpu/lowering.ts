@@ -1,6 +1,6 @@
 // Turns operations of a plan into kernel launches: which buffers, which numbers, how many rows.
 import type { TensorType } from '../../format/ggml-types'
-import type { Operation, RopeAxis, Rows, Value, WeightRef } from '../../graph/graph'
+import type { Operation, RopeAxis, Rows, StateRef, Value, WeightRef } from '../../graph/graph'
 import type { Plan } from '../../graph/plan'
 import { EngineError } from '../../protocol/errors'
 import type { OpName, Shape } from './kernels/table'
@@ -50,6 +50,12 @@ export function lower(
       throw new EngineError('unsupported-arch', `${ref.weight} is ${found.type}, only f32 works here`)
     }
     return { kind: 'buffer', buffer: found.bands[0].quants }
+  }
+  // Read value after value, so rows must lie without padding between them: one row, or rows of whole chunks.
+  const columns = (ref: WeightRef): Operand => {
+    const { rows, cols, chunks } = tensor(ref)
+    if (rows === 1 || cols === chunks * 32) return vector(ref)
+    throw new EngineError('internal', `${ref.weight} is [${rows}, ${cols}], it has to be uploaded as one row`)
   }
   const isSingle = (rows: Rows): boolean => rows === 'outputs' && plan.outputs === 'last'
   const launch = (
@@ -148,7 +154,7 @@ export function lower(
     }
     case 'append': {
       const { x, cache } = operation
-      return [launch(x, [x.cols], [slot(x), { kind: 'state', ...cache }], { cols: x.cols })]
+      return [launch(x, [x.cols], [slot(x), stateOf(cache)], { cols: x.cols })]
     }
     case 'attention': {
       const { q, k, v, heads, kvHeads, headDim, valueDim, scale, window, softcap, chunks, out } = operation
@@ -173,8 +179,8 @@ export function lower(
           ],
           [
             slot(q),
-            { kind: 'state', ...k },
-            { kind: 'state', ...v },
+            stateOf(k),
+            stateOf(v),
             operation.slopes ? vector(operation.slopes) : nothing,
             chunks ? slot(chunks.successive) : nothing,
             chunks ? slot(chunks.inter) : nothing,
@@ -215,7 +221,12 @@ export function lower(
     }
     case 'scale-columns': {
       const { x, weight, bias, out } = operation
-      const operands = [slot(x), weight ? vector(weight) : nothing, bias ? vector(bias) : nothing, slot(out)]
+      const operands = [
+        slot(x),
+        weight ? columns(weight) : nothing,
+        bias ? columns(bias) : nothing,
+        slot(out),
+      ]
       return [launch(x, [x.cols, weight ? 1 : 0, bias ? 1 : 0], operands, { cols: x.cols })]
     }
     case 'softcap': {
@@ -231,6 +242,40 @@ export function lower(
         }),
       ]
     }
+    case 'shift-mix': {
+      const { x, previous, weight, dynamic, out } = operation
+      const moved = dynamic ? slot(dynamic) : nothing
+      const operands = [slot(x), stateOf(previous), columns(weight), moved, slot(out)]
+      return [launch(x, [x.cols, dynamic ? 1 : 0], operands, { cols: x.cols })]
+    }
+    case 'keep-last': {
+      const { x, state } = operation
+      return [launch(x, [x.cols], [slot(x), stateOf(state)], { cols: x.cols })]
+    }
+    case 'wkv-4': {
+      const { k, v, decay, first, state, out } = operation
+      const operands = [slot(k), slot(v), columns(decay), columns(first), stateOf(state), slot(out)]
+      return [launch(k, [k.cols], operands, { cols: k.cols })]
+    }
+    case 'wkv-5': {
+      const { r, k, v, decay, first, heads, state, out } = operation
+      const headDim = recurrentHead(r.cols, heads)
+      const perToken = 'id' in decay
+      const decays = perToken ? slot(decay) : columns(decay)
+      const operands = [slot(r), slot(k), slot(v), decays, columns(first), stateOf(state), slot(out)]
+      return [launch(r, [r.cols, headDim, perToken ? r.cols : 0], operands, { cols: r.cols, headDim })]
+    }
+    case 'wkv-7': {
+      const { r, decay, k, v, removal, rate, heads, state, out } = operation
+      const headDim = recurrentHead(r.cols, heads)
+      const operands = [...[r, decay, k, v, removal, rate].map(slot), stateOf(state), slot(out)]
+      return [launch(r, [r.cols, headDim], operands, { cols: r.cols, headDim })]
+    }
+    case 'add-bonus': {
+      const { x, r, k, v, weight, group, out } = operation
+      const operands = [...[x, r, k, v].map(slot), columns(weight), slot(out)]
+      return [launch(x, [x.cols, group], operands, { rows: x.cols / group, cols: group })]
+    }
     case 'select-outputs': {
       const { x, out } = operation
       return [launch(out, [x.cols, isSingle(out.rows) ? 1 : 0], [slot(x), slot(out)], { cols: x.cols })]
@@ -245,6 +290,17 @@ const endless = 2 ** 32 - 1
 
 /** Numbers of the axes in rope.wgsl. */
 const ropeAxes: Readonly<Record<RopeAxis, number>> = { position: 0, prefix: 1, 'after-prefix': 2 }
+
+function stateOf(ref: StateRef): Operand {
+  return { kind: 'state', ...ref }
+}
+
+// A thread keeps one row or column of its head's state.
+function recurrentHead(cols: number, heads: number): number {
+  const headDim = cols / heads
+  if (headDim <= 128) return headDim
+  throw new EngineError('unsupported-arch', `recurrent heads of ${headDim} values; sizes up to 128 work`)
+}
 
 function planes(band: Band): Operand[] {
   return [

@@ -4,6 +4,7 @@ import type { Plan } from '../../graph/plan'
 import { EngineError } from '../../protocol/errors'
 import type { Backend, DeviceInfo, Executable, StepInput, Tensor, WeightSpec } from '../backend'
 import { checkPrefix } from '../check-prefix'
+import { checkSameShape } from '../check-same-shape'
 import type { OpenDevice } from './dawn'
 import { kernels, type Kernel } from './kernels/table'
 import { lower, type Launch, type Operand } from './lowering'
@@ -118,6 +119,17 @@ export class WebGpuBackend implements Backend {
         if (error) this.#failure ??= outOfMemory(label, rows * cols * 4, error.message)
       })
     }
+  }
+
+  copyState(from: Tensor, to: Tensor): void {
+    if (this.#failure) return // the next read tells
+    checkSameShape(from, to)
+    const source = asGpuTensor(from).bands[0].quants
+    const target = asGpuTensor(to).bands[0].quants
+    if (source === target) return
+    const encoder = this.#open.device.createCommandEncoder()
+    encoder.copyBufferToBuffer(source, 0, target, 0, source.size)
+    this.#open.device.queue.submit([encoder.finish()])
   }
 
   destroy(tensor: Tensor): void {
@@ -240,6 +252,8 @@ class GpuExecutable implements Executable {
   /** All bind groups per set of state tensors, by the ids of the tensors. */
   readonly #groupsOfState = new Map<string, readonly GPUBindGroup[]>()
   readonly #stateNames: readonly string[]
+  /** States with a row per token; the others have a fixed size. */
+  readonly #growingStates: ReadonlySet<string>
   readonly #idle: GPUBuffer[] = []
   readonly #wait = new StepWait()
   #outputs = 0
@@ -274,6 +288,8 @@ class GpuExecutable implements Executable {
         : this.#bind(dispatch, index, new Map()),
     )
     this.#stateNames = [...new Set(dispatches.flatMap(({ launch }) => launch.operands.flatMap(stateName)))]
+    const appends = dispatches.filter(({ launch }) => launch.op === 'append')
+    this.#growingStates = new Set(appends.flatMap(({ launch }) => launch.operands.flatMap(stateName)))
   }
 
   /** Refuses steps that would write or read outside of a buffer. */
@@ -289,7 +305,7 @@ class GpuExecutable implements Executable {
     for (const name of this.#stateNames) {
       const tensor = state.get(name)
       if (!tensor) throw new EngineError('internal', `no state "${name}" was given to run`)
-      if (position + tokens.length > tensor.rows) {
+      if (this.#growingStates.has(name) && position + tokens.length > tensor.rows) {
         throw new EngineError(
           'bad-request',
           `position ${position + tokens.length} is beyond the context of ${tensor.rows} tokens`,

@@ -2,12 +2,14 @@
 import type { Activation, Operation } from '../../../graph/graph'
 import activateText from './activate.wgsl'
 import { activations } from './activations'
+import addBonusText from './add-bonus.wgsl'
 import addText from './add.wgsl'
 import appendText from './append.wgsl'
 import attentionText from './attention.wgsl'
 import embedText from './embed.wgsl'
 import gatedText from './gated.wgsl'
 import joinHeadsText from './join-heads.wgsl'
+import keepLastText from './keep-last.wgsl'
 import l2NormText from './l2-norm.wgsl'
 import layerNormText from './layer-norm.wgsl'
 import lanes4 from './lanes-4.wgsl'
@@ -24,10 +26,14 @@ import ropeText from './rope.wgsl'
 import scaleByPositionText from './scale-by-position.wgsl'
 import scaleColumnsText from './scale-columns.wgsl'
 import selectOutputsText from './select-outputs.wgsl'
+import shiftMixText from './shift-mix.wgsl'
 import softcapText from './softcap.wgsl'
 import stepText from './step.wgsl'
 import unit2 from './unit-2.wgsl'
 import unit4 from './unit-4.wgsl'
+import wkv4Text from './wkv-4.wgsl'
+import wkv5Text from './wkv-5.wgsl'
+import wkv7Text from './wkv-7.wgsl'
 
 export type OpName = Operation['op']
 
@@ -101,6 +107,44 @@ export const interfaces: Readonly<
   'scale-columns': { quant: false, bind: { x: 'read', weight: 'read', bias: 'read', y: 'write' } },
   softcap: { quant: false, bind: { x: 'read', y: 'write' } },
   'l2-norm': { quant: false, bind: { x: 'read', y: 'write' } },
+  'shift-mix': {
+    quant: false,
+    bind: { x: 'read', previous: 'read', weight: 'read', dynamic: 'read', y: 'write' },
+  },
+  'keep-last': { quant: false, bind: { x: 'read', state: 'write' } },
+  'wkv-4': {
+    quant: false,
+    bind: { k: 'read', v: 'read', decay: 'read', first: 'read', state: 'write', y: 'write' },
+  },
+  'wkv-5': {
+    quant: false,
+    bind: {
+      r: 'read',
+      k: 'read',
+      v: 'read',
+      decay: 'read',
+      first: 'read',
+      state: 'write',
+      y: 'write',
+    },
+  },
+  'wkv-7': {
+    quant: false,
+    bind: {
+      r: 'read',
+      decay: 'read',
+      k: 'read',
+      v: 'read',
+      removal: 'read',
+      rate: 'read',
+      state: 'write',
+      y: 'write',
+    },
+  },
+  'add-bonus': {
+    quant: false,
+    bind: { x: 'read', r: 'read', k: 'read', v: 'read', weight: 'read', y: 'write' },
+  },
   'select-outputs': { quant: false, bind: { x: 'read', y: 'write' } },
 }
 
@@ -182,6 +226,12 @@ export const kernels: readonly Kernel[] = [
   kernel('scale-columns', 'scale-columns', scaleColumnsText, { grid: perValue }),
   kernel('softcap', 'softcap', softcapText, { grid: perValue }),
   kernel('l2-norm', 'l2-norm', l2NormText, { grid: (s, tokens) => [s.rows, tokens] }),
+  kernel('shift-mix', 'shift-mix', shiftMixText, { grid: perValue }),
+  kernel('keep-last', 'keep-last', keepLastText, { grid: (s) => perValue(s, 1) }),
+  kernel('wkv-4', 'wkv-4', wkv4Text, { grid: (s) => perValue(s, 1) }),
+  kernel('wkv-5', 'wkv-5', wkv5Text, { grid: (s) => [Math.ceil(s.cols / 32), 1] }),
+  kernel('wkv-7', 'wkv-7', wkv7Text, { grid: (s) => [Math.ceil(s.cols / 32), 1] }),
+  kernel('add-bonus', 'add-bonus', addBonusText, { grid: (s, tokens) => [s.rows, tokens] }),
   kernel('select-outputs', 'select-outputs', selectOutputsText, { grid: perValue }),
 ]
 
