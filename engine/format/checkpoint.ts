@@ -12,8 +12,8 @@ export interface TensorInfo {
   bytes: number
 }
 
-/** Whose names the tensors have. In `gguf` files some families' q and k are permuted, too. */
-export type CheckpointLayout = 'gguf' | 'huggingface'
+/** Whose names the tensors have; `rwkv` are those of RWKV-LM. In `gguf` files some families' q and k are permuted, too. */
+export type CheckpointLayout = 'gguf' | 'huggingface' | 'rwkv'
 
 export interface Checkpoint {
   readonly path: string

@@ -2,11 +2,14 @@
 import path from 'node:path'
 import { EngineError } from '../protocol/errors'
 import { listFolder, openFile } from './byte-source'
-import type { Checkpoint } from './checkpoint'
+import type { Checkpoint, MetadataValue } from './checkpoint'
 import { readHuggingfaceConfig } from './hf-config'
+import { readRwkvConfig } from './hf-config-rwkv'
 import { readHuggingfaceTokenizer } from './hf-tokenizer'
 import { readJsonFile, type JsonFields } from './json-fields'
-import { FileMetadata } from './metadata'
+import { FileMetadata, numberOf, stringOf } from './metadata'
+import { describeRwkv, hasRwkvNames } from './rwkv-checkpoint'
+import { rwkvTokenizerMetadata } from './rwkv-tokenizer'
 import { openSafetensors } from './safetensors'
 
 /** The output matrix, in every family: `get_output_embeddings` in transformers. */
@@ -28,6 +31,8 @@ export async function huggingfaceCheckpoint(folder: string, signal?: AbortSignal
     names.includes(name) ? json(name) : undefined
 
   const config = await json('config.json')
+  const rwkv = readRwkvConfig(config)
+  if (rwkv !== undefined) return rwkvFolder(folder, names, rwkv, signal)
   const { metadata: numbers, tied } = readHuggingfaceConfig(config, path.basename(path.resolve(folder)))
   if (!names.includes('tokenizer.json')) throw noTokenizer(folder, names)
   const tokens = readHuggingfaceTokenizer({
@@ -62,6 +67,41 @@ export async function huggingfaceCheckpoint(folder: string, signal?: AbortSignal
     tensors,
     read: (...part) => model.read(...part),
     close: () => model.close(),
+  }
+}
+
+// These models have a vocabulary of a kind of their own, or none, and some have RWKV-LM's names for their tensors.
+async function rwkvFolder(
+  folder: string,
+  names: readonly string[],
+  numbers: ReadonlyMap<string, MetadataValue>,
+  signal: AbortSignal | undefined,
+): Promise<Checkpoint> {
+  const model = await openSafetensors(folder, signal)
+  try {
+    const own = hasRwkvNames(model.tensors)
+    const metadata = new FileMetadata(folder)
+    const architecture = stringOf(numbers, 'general.architecture')
+    const vocabulary = numberOf(numbers, `${architecture}.vocab_size`)
+    for (const [key, value] of [
+      ...(own ? describeRwkv(model.tensors, folder) : []),
+      ...numbers,
+      ...(await rwkvTokenizerMetadata(folder, names, vocabulary, signal)),
+    ]) {
+      metadata.set(key, value)
+    }
+    metadata.set('general.name', path.basename(path.resolve(folder)))
+    return {
+      path: folder,
+      layout: own ? 'rwkv' : 'huggingface',
+      metadata,
+      tensors: model.tensors,
+      read: (...part) => model.read(...part),
+      close: () => model.close(),
+    }
+  } catch (error) {
+    await model.close()
+    throw error
   }
 }
 

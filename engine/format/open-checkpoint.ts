@@ -7,9 +7,11 @@ import { huggingfaceCheckpoint } from './huggingface'
 import { looksLikeGguf, readGguf } from './gguf'
 import { looksLikeSafetensors } from './safetensors'
 import { readTensor, type PlacedTensor } from './read-tensor'
+import { rwkvCheckpoint } from './rwkv-checkpoint'
+import { looksLikeZip } from './zip'
 
 /**
- * Opens a GGUF file or a Hugging Face folder and reads what describes it; the caller closes it. Throws EngineError `model-missing`, `bad-file`, `disk`, or
+ * Opens a GGUF file, a Hugging Face folder or a .pth file of RWKV and reads what describes it; the caller closes it. Throws EngineError `model-missing`, `bad-file`, `disk`, or
  * `unsupported-arch` for a tensor type without a row in ggml-types.ts.
  */
 export async function openCheckpoint(file: string, signal?: AbortSignal): Promise<Checkpoint> {
@@ -18,7 +20,12 @@ export async function openCheckpoint(file: string, signal?: AbortSignal): Promis
   const source = await openFile(file)
   try {
     // Contents decide, not the name: other programs store GGUF files under their checksums. The name only words the refusal.
-    if (path.extname(file).toLowerCase() !== '.gguf' && !(await looksLikeGguf(source))) {
+    const extension = path.extname(file).toLowerCase()
+    if (extension !== '.gguf' && !(await looksLikeGguf(source))) {
+      if (extension === '.pth' || (await looksLikeZip(source))) {
+        await source.close()
+        return await rwkvCheckpoint(file, signal)
+      }
       throw new EngineError('bad-file', `${file} is not a GGUF file.`, {
         hint: (await looksLikeSafetensors(source))
           ? 'These are weights alone. Give the path of their folder, with config.json and tokenizer.json in it.'

@@ -16,6 +16,12 @@ export interface ZipEntry {
 /** Makes the error for an archive that is not well-formed; `how` continues a sentence and has no final dot. */
 export type Damaged = (how: string) => EngineError
 
+/** Whether a file starts as archives do. */
+export async function looksLikeZip(source: ByteSource): Promise<boolean> {
+  if (source.size < localHeaderBytes) return false
+  return buffer(await source.read(0, localHeaderBytes)).readUInt32LE(0) === localHeaderSignature
+}
+
 /** Entries by name, in the order of the directory. Archives over 4 GB (ZIP64) are read, too. */
 export async function readZipDirectory(
   source: ByteSource,

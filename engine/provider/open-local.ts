@@ -7,6 +7,7 @@ import { loadModel } from '../model/model'
 import type { DeviceChoice } from '../protocol/settings'
 import { chatTemplate } from '../tokenizer/chat-template'
 import { findFim } from '../tokenizer/fim'
+import { requireVocabulary } from '../tokenizer/no-vocabulary'
 import { LocalProvider } from './local'
 
 export interface OpenLocalOptions {
@@ -20,11 +21,12 @@ export interface OpenLocalOptions {
   progress: Progress
 }
 
-/** Throws `bad-file`, `unsupported-arch`, `no-gpu` or `out-of-memory`; nothing stays open then. */
+/** Throws `bad-file`, `unsupported-arch`, `model-missing` for one without a vocabulary, `no-gpu` or `out-of-memory`; nothing stays open then. */
 export async function openLocal(options: OpenLocalOptions, signal: AbortSignal): Promise<LocalProvider> {
   const start = performance.now()
   const checkpoint = await openCheckpoint(options.path)
   try {
+    requireVocabulary(checkpoint.metadata)
     const { backend, reason } = await openBackend(options.device, options.log)
     try {
       const model = await loadModel({ ...options, checkpoint, backend }, signal)

@@ -14,6 +14,7 @@ import {
 import { EngineError } from '../protocol/errors'
 import { createBpe } from './bpe'
 import { fimKeys, fimSpellings, fimSuffixSpellings } from './fim-tokens'
+import { noVocabulary } from './no-vocabulary'
 import { wordRules } from './pretokenize'
 import { createRwkvWorld } from './rwkv-world'
 import { isControl, specialSplitter } from './specials'
@@ -26,6 +27,8 @@ import { tokenTypes, type TextCodec, type Vocabulary } from './vocabulary'
  * itself, `unsupported-arch` for a kind of tokenizer that is not built in.
  */
 export function tokenizerFromMetadata(metadata: Metadata): { tokenizer: Tokenizer; warnings: string[] } {
+  const substitute = noVocabulary(metadata)
+  if (substitute !== undefined) return { tokenizer: substitute, warnings: [] }
   const warnings = [...(optionalStringsOf(metadata, 'hearth.tokenizer.warnings') ?? [])]
   const kind = kindOf(metadata)
   const vocabulary = readVocabulary(metadata, warnings)
