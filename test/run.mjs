@@ -28,6 +28,8 @@ const onCpu = (file) => path.basename(file).startsWith('cpu-')
 const suites = [
   { name: 'tidy', takes: inFolder('tidy'), needs: ['git'], minutes: 2 },
   { name: 'unit', takes: inFolder('unit'), needs: [], minutes: 5 },
+  // The minutes are for HEARTH_FUZZ_INPUTS, and for machines that do much else.
+  { name: 'fuzz', takes: inFolder('fuzz'), needs: [], minutes: 60 },
   {
     name: 'arch',
     takes: (file) => inFolder('oracle')(file) || (inFolder('arch')(file) && !onGpu(file)),

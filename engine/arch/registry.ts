@@ -1,4 +1,5 @@
 // Every model family, by the name a file gives itself. Adding one is one import and one entry.
+import { quote } from '../base/quote'
 import { EngineError } from '../protocol/errors'
 import { gemma } from './gemma'
 import { llama } from './llama'
@@ -16,7 +17,7 @@ export function findArchitecture(name: string): ArchSpec {
   const known = architectures.flatMap((spec) => spec.gguf).join(', ')
   throw new EngineError(
     'unsupported-arch',
-    `The model's architecture "${name}" is not supported; known: ${known}.`,
+    `The model's architecture ${quote(name)} is not supported; known: ${known}.`,
     {
       hint: 'Choose another model with "Hearth: Select Model" or `hearth models list`.',
     },

@@ -1,8 +1,11 @@
 // A model on disk, whatever its format: metadata under GGUF's key names, and tensors read by name.
 import type { TensorType } from './ggml-types'
 
-export type MetadataValue =
-  number | bigint | boolean | string | readonly MetadataValue[] | Float32Array | Int32Array | Uint32Array
+export type MetadataValue = number | bigint | boolean | string | readonly MetadataValue[] | MetadataNumbers
+
+/** A list of numbers as wide as they are in the file. */
+export type MetadataNumbers =
+  Float32Array | Int32Array | Uint32Array | Int16Array | Uint16Array | Int8Array | Uint8Array
 
 export interface TensorInfo {
   name: string

@@ -1,8 +1,9 @@
 // Reads the header of a GGUF file, versions 2 and 3. The file is untrusted: every number in it is bounded before it sizes anything.
 // Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
+import { quote } from '../base/quote'
 import { EngineError } from '../protocol/errors'
 import type { ByteSource } from './byte-source'
-import type { MetadataValue, TensorInfo } from './checkpoint'
+import type { MetadataNumbers, MetadataValue, TensorInfo } from './checkpoint'
 import { byteLength, tensorTypes, type TensorType } from './ggml-types'
 import { FileMetadata } from './metadata'
 
@@ -146,17 +147,22 @@ function refuseSplit(metadata: FileMetadata): void {
   )
 }
 
+interface Scalar {
+  readonly bytes: number
+  /** What holds an array of them without growing it. Those of 64 bits may be bigint, so they stay single values. */
+  readonly list?: new (length: number) => MetadataNumbers
+  readonly read: (view: DataView, at: number) => number | bigint
+}
+
 /** Elements of an array are at least this many bytes each: a count larger than the rest of the file is refused before the loop. */
-const scalars: Readonly<
-  Record<number, { bytes: number; read: (view: DataView, at: number) => number | bigint }>
-> = {
-  0: { bytes: 1, read: (view, at) => view.getUint8(at) },
-  1: { bytes: 1, read: (view, at) => view.getInt8(at) },
-  2: { bytes: 2, read: (view, at) => view.getUint16(at, true) },
-  3: { bytes: 2, read: (view, at) => view.getInt16(at, true) },
-  4: { bytes: 4, read: (view, at) => view.getUint32(at, true) },
-  5: { bytes: 4, read: (view, at) => view.getInt32(at, true) },
-  6: { bytes: 4, read: (view, at) => view.getFloat32(at, true) },
+const scalars: Readonly<Record<number, Scalar>> = {
+  0: { bytes: 1, list: Uint8Array, read: (view, at) => view.getUint8(at) },
+  1: { bytes: 1, list: Int8Array, read: (view, at) => view.getInt8(at) },
+  2: { bytes: 2, list: Uint16Array, read: (view, at) => view.getUint16(at, true) },
+  3: { bytes: 2, list: Int16Array, read: (view, at) => view.getInt16(at, true) },
+  4: { bytes: 4, list: Uint32Array, read: (view, at) => view.getUint32(at, true) },
+  5: { bytes: 4, list: Int32Array, read: (view, at) => view.getInt32(at, true) },
+  6: { bytes: 4, list: Float32Array, read: (view, at) => view.getFloat32(at, true) },
   10: { bytes: 8, read: (view, at) => exact(view.getBigUint64(at, true)) },
   11: { bytes: 8, read: (view, at) => exact(view.getBigInt64(at, true)) },
   12: { bytes: 8, read: (view, at) => view.getFloat64(at, true) },
@@ -190,7 +196,7 @@ async function readArray(cursor: Cursor, key: string, nesting: number): Promise<
   const count = bounded(cursor, await cursor.u64(), limits.arrayLength, `length of ${quote(key)}`)
   cursor.countElements(count)
   const scalar = scalars[type]
-  if (scalar !== undefined) return readNumbers(cursor, type, scalar, count)
+  if (scalar !== undefined) return readNumbers(cursor, scalar, count)
 
   const smallest = { [boolType]: 1, [stringType]: 8, [arrayType]: 12 }[type]
   if (smallest === undefined) throw cursor.bad(`${quote(key)} has the unknown element type ${type}`)
@@ -204,18 +210,13 @@ async function readArray(cursor: Cursor, key: string, nesting: number): Promise<
   return values
 }
 
-async function readNumbers(
-  cursor: Cursor,
-  type: number,
-  scalar: { bytes: number; read: (view: DataView, at: number) => number | bigint },
-  count: number,
-): Promise<MetadataValue> {
+async function readNumbers(cursor: Cursor, scalar: Scalar, count: number): Promise<MetadataValue> {
   await cursor.need(count * scalar.bytes)
   const { view } = cursor
   const start = cursor.take(count * scalar.bytes)
-  if (scalar.bytes === 8) return Array.from({ length: count }, (_, i) => scalar.read(view, start + 8 * i))
-  const numbers =
-    type === 6 ? new Float32Array(count) : type % 2 === 0 ? new Uint32Array(count) : new Int32Array(count)
+  if (scalar.list === undefined)
+    return Array.from({ length: count }, (_, i) => scalar.read(view, start + scalar.bytes * i))
+  const numbers = new scalar.list(count)
   for (let i = 0; i < count; i++) numbers[i] = Number(scalar.read(view, start + scalar.bytes * i))
   return numbers
 }
@@ -299,11 +300,6 @@ function bounded(cursor: Cursor, value: bigint, limit: number, what: string): nu
 /** 64-bit numbers are doubles where that is exact, so that only hostile or hashed values reach callers as bigint. */
 function exact(value: bigint): number | bigint {
   return value >= Number.MIN_SAFE_INTEGER && value <= Number.MAX_SAFE_INTEGER ? Number(value) : value
-}
-
-/** Names come from the file: cut and escaped, they cannot flood or forge a message. */
-function quote(name: string): string {
-  return JSON.stringify(name.length > 80 ? `${name.slice(0, 80)}…` : name)
 }
 
 const windowBytes = 1024 * 1024

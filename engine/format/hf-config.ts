@@ -1,5 +1,6 @@
 // A Hugging Face config.json as the metadata that a GGUF of the same model would carry.
 // Meaning of the fields: `configuration_*.py` in transformers; of the keys: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
+import { quote } from '../base/quote'
 import { EngineError } from '../protocol/errors'
 import type { MetadataValue } from './checkpoint'
 import { type JsonFields } from './json-fields'
@@ -16,17 +17,17 @@ export function readHuggingfaceConfig(config: JsonFields, name: string): Hugging
   const family = Object.hasOwn(families, modelType) ? families[modelType] : undefined
   if (family === undefined) {
     const known = Object.keys(families).join(', ')
-    throw unsupported(config, `the model type ${JSON.stringify(modelType.slice(0, 80))}`, `known: ${known}`)
+    throw unsupported(config, `the model type ${quote(modelType)}`, `known: ${known}`)
   }
   if (config.optional('quantization_config') !== undefined) {
     const method = config.optionalFields('quantization_config')?.optionalText('quant_method') ?? 'unknown'
-    throw unsupported(config, `quantized weights (${method})`, 'folders must hold F32, F16 or BF16')
+    throw unsupported(config, `quantized weights (${quote(method)})`, 'folders must hold F32, F16 or BF16')
   }
   const activation = config.optionalText('hidden_act') ?? family.activations[0]
   if (!family.activations.includes(activation)) {
     throw unsupported(
       config,
-      `the activation ${JSON.stringify(activation)}`,
+      `the activation ${quote(activation)}`,
       `known: ${family.activations.join(', ')}`,
     )
   }
@@ -169,11 +170,7 @@ function ropeKeys(config: JsonFields): Map<string, MetadataValue> {
   const scaling = Object.hasOwn(scalings, name) ? scalings[name] : undefined
   if (scaling === undefined) {
     const known = Object.keys(scalings).join(', ')
-    throw unsupported(
-      config,
-      `the scaling of positions ${JSON.stringify(name.slice(0, 80))}`,
-      `known: ${known}`,
-    )
+    throw unsupported(config, `the scaling of positions ${quote(name)}`, `known: ${known}`)
   }
   keys.set('scaling.type', scaling.type)
   for (const [key, field] of scaling.numbers) keys.set(key, fields.number(field))

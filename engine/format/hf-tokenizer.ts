@@ -1,5 +1,6 @@
 // A Hugging Face tokenizer.json and its companions as the metadata that a GGUF of the same model would carry.
 // Meaning of the fields: https://huggingface.co/docs/tokenizers/components and `tokenization_utils_base.py` in transformers.
+import { quote } from '../base/quote'
 import { EngineError } from '../protocol/errors'
 import type { MetadataValue } from './checkpoint'
 import type { JsonFields } from './json-fields'
@@ -58,7 +59,7 @@ export function readHuggingfaceTokenizer(files: HuggingfaceTokenizerFiles): Map<
   }
   for (const text of vocabulary.greedy) {
     warnings.push(
-      `${tokenizer.file}: the token ${JSON.stringify(text.slice(0, 80))} takes spaces or words beside it along, which is not followed.`,
+      `${tokenizer.file}: the token ${quote(text)} takes spaces or words beside it along, which is not followed.`,
     )
   }
 
@@ -79,6 +80,9 @@ const tokenTypes = { normal: 1, unknown: 2, control: 3, userDefined: 4, unused: 
 // Twice the largest vocabulary: ids are positions in an array, so one huge id would make a huge array.
 const mostTokens = 2 ** 20
 
+// Some vocabularies leave numbers out. What is left out costs memory that the file did not pay for.
+const mostLeftOut = 1024
+
 interface Vocabulary {
   tokens: string[]
   types: number[]
@@ -93,9 +97,7 @@ function readVocabulary(tokenizer: JsonFields, model: JsonFields): Vocabulary {
   const greedy: string[] = []
   const put = (spelling: string, id: unknown, type: number): void => {
     if (!Number.isInteger(id) || (id as number) < 0 || (id as number) >= mostTokens) {
-      throw tokenizer.bad(
-        `the token ${JSON.stringify(spelling.slice(0, 80))} has the impossible number ${String(id).slice(0, 40)}`,
-      )
+      throw tokenizer.bad(`the token ${quote(spelling)} has the impossible number ${String(id).slice(0, 40)}`)
     }
     tokens[id as number] = spelling
     types[id as number] = type
@@ -119,6 +121,10 @@ function readVocabulary(tokenizer: JsonFields, model: JsonFields): Vocabulary {
     )
     if (['lstrip', 'rstrip', 'single_word'].some((flag) => added.optionalBoolean(flag) === true))
       greedy.push(spelling)
+  }
+  const listed = tokens.reduce((count) => count + 1, 0)
+  if (tokens.length > 2 * listed + mostLeftOut) {
+    throw tokenizer.bad(`it has ${listed} tokens with numbers up to ${tokens.length - 1}`)
   }
   const ids = new Map<string, number>()
   const dense = Array.from(tokens, (spelling, id) => {

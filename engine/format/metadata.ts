@@ -54,8 +54,7 @@ export function numbersOf(metadata: Metadata, key: string): ArrayLike<number> {
 
 export function optionalNumbersOf(metadata: Metadata, key: string): ArrayLike<number> | undefined {
   return typed(metadata, key, 'a list of numbers', (value) => {
-    if (value instanceof Float32Array || value instanceof Int32Array || value instanceof Uint32Array)
-      return value
+    if (ArrayBuffer.isView(value)) return value
     return Array.isArray(value) && value.every(isNumber) ? value : undefined
   })
 }
@@ -83,7 +82,8 @@ export function badMetadata(metadata: Metadata, problem: string): EngineError {
   })
 }
 
-function fileOf(metadata: Metadata): string {
+/** The name of the file that the metadata came from, for messages. */
+export function fileOf(metadata: Metadata): string {
   return metadata instanceof FileMetadata ? metadata.file : 'The model file'
 }
 

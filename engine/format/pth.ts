@@ -1,5 +1,6 @@
 // Reads PyTorch checkpoints (.pth, .bin): a zip archive with a pickle that names tensors and a file of bytes for each storage.
 // Layout: `torch/serialization.py`. RWKV's original checkpoints come like this.
+import { quote } from '../base/quote'
 import { EngineError } from '../protocol/errors'
 import { openFile, type ByteSource } from './byte-source'
 import { byteLength, type TensorType } from './ggml-types'
@@ -273,11 +274,6 @@ async function refuseLegacy(source: ByteSource, signal?: AbortSignal): Promise<v
 
 function isCount(value: PickleValue | undefined): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
-}
-
-/** Names come from the file: cut and escaped, they cannot flood or forge a message. */
-function quote(name: string): string {
-  return JSON.stringify(name.length > 80 ? `${name.slice(0, 80)}…` : name)
 }
 
 function bad(file: string, problem: string): EngineError {

@@ -1,4 +1,5 @@
 // The last step of every format: bytes of one tensor, inside its bounds.
+import { quote } from '../base/quote'
 import { EngineError } from '../protocol/errors'
 import type { ByteSource } from './byte-source'
 import type { TensorInfo } from './checkpoint'
@@ -27,14 +28,14 @@ export async function readTensor(
 ): Promise<Uint8Array> {
   const tensor = tensors.get(name)
   if (tensor === undefined) {
-    throw new EngineError('bad-file', `${file} has no tensor "${name}".`, {
+    throw new EngineError('bad-file', `${file} has no tensor ${quote(name)}.`, {
       hint: 'The file is not a complete model of its kind. Choose another file.',
     })
   }
   if (offset < 0 || length < 0 || offset + length > tensor.bytes) {
     throw new EngineError(
       'bad-file',
-      `${file}: bytes ${offset} to ${offset + length} are outside tensor "${name}", which has ${tensor.bytes}.`,
+      `${file}: bytes ${offset} to ${offset + length} are outside tensor ${quote(name)}, which has ${tensor.bytes}.`,
       { hint: 'The file does not fit its own metadata. Download it again: hearth models get <model>.' },
     )
   }

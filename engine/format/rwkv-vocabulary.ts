@@ -8,6 +8,8 @@ const limits = {
   characters: 32_000_000,
   // Twice the largest vocabulary of any kind: numbers are positions in an array.
   tokens: 2 ** 20,
+  // Numbers that no line has cost memory that the file did not pay for. An excerpt of the published file may keep its numbers.
+  leftOut: 65_536,
 } as const
 
 /** Throws EngineError `bad-file` with the number of the line for anything that is not a whole, well-formed vocabulary. */
@@ -25,6 +27,10 @@ export function readWorldVocabulary(text: string, file: string): Map<string, Met
     types[id] = tokenTypes.normal
   }
   if (tokens.length === 1) throw bad(file, 'it has no tokens')
+  const listed = tokens.reduce((count) => count + 1, 0)
+  if (tokens.length > 2 * listed + limits.leftOut) {
+    throw bad(file, `it has ${listed} tokens with numbers up to ${tokens.length - 1}`)
+  }
   return new Map<string, MetadataValue>([
     ['tokenizer.ggml.model', 'rwkv'],
     ['tokenizer.ggml.tokens', Array.from(tokens, (token) => token ?? '')],

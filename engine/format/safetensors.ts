@@ -1,6 +1,7 @@
 // Reads safetensors: one file, or a folder of parts with an index. The files are untrusted: every number is bounded before it sizes anything.
 // Format: https://huggingface.co/docs/safetensors/index#format
 import path from 'node:path'
+import { quote } from '../base/quote'
 import { EngineError } from '../protocol/errors'
 import { kindOfPath, listFolder, openFile, type ByteSource } from './byte-source'
 import { byteLength, type TensorType } from './ggml-types'
@@ -259,11 +260,6 @@ function typeOf(file: string, what: string, dtype: string): TensorType {
 
 function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0
-}
-
-/** Names come from the file: cut and escaped, they cannot flood or forge a message. */
-function quote(name: string): string {
-  return JSON.stringify(name.length > 80 ? `${name.slice(0, 80)}…` : name)
 }
 
 function bad(file: string, problem: string): EngineError {

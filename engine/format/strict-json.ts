@@ -1,4 +1,5 @@
 // JSON from untrusted files: bounded before it is parsed, and without the keys given twice that JSON.parse drops silently.
+import { quote } from '../base/quote'
 
 export interface JsonLimits {
   /** Brackets inside brackets. The parsed value costs more than its text only through brackets and keys, so both are counted. */
@@ -58,7 +59,7 @@ function scan(text: string, limits: JsonLimits): string | undefined {
       if (seen === undefined || !isKey(text, end)) continue
       if (++keys > limits.keys) return `it has more than ${limits.keys} keys`
       const key = unescapeKey(text.slice(mark.index, end))
-      if (seen.has(key)) return `${JSON.stringify(key.slice(0, 80))} occurs twice`
+      if (seen.has(key)) return `${quote(key)} occurs twice`
       seen.add(key)
     }
   }

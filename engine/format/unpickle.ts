@@ -1,6 +1,7 @@
 // Reads the part of Python's pickle format that state dictionaries need. Nothing is executed: a pickle is a program for a machine with
 // one stack, and of its instructions only those that build plain values are known; whatever it wants to call must be in a table.
 // Opcodes from https://github.com/python/cpython/blob/main/Lib/pickletools.py
+import { quote } from '../base/quote'
 import type { EngineError } from '../protocol/errors'
 
 export type PickleValue =
@@ -323,9 +324,4 @@ const foreign: Readonly<Record<number, string | undefined>> = {
 function nameOf(code: number): string {
   const number = `0x${code.toString(16).padStart(2, '0')}`
   return foreign[code] === undefined ? number : `${foreign[code]} (${number})`
-}
-
-/** Names come from the file: cut and escaped, they cannot flood or forge a message. */
-function quote(name: string): string {
-  return JSON.stringify(name.length > 80 ? `${name.slice(0, 80)}…` : name)
 }

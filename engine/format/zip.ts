@@ -1,4 +1,5 @@
 // The directory of a zip archive: what is in it and where. For wheels and PyTorch checkpoints. Layout from PKWARE's APPNOTE.TXT.
+import { quote } from '../base/quote'
 import type { EngineError } from '../protocol/errors'
 import type { ByteSource } from './byte-source'
 
@@ -38,7 +39,7 @@ export async function readZipDirectory(
     const extraEnd = nameEnd + directory.readUInt16LE(at + 30)
     if (extraEnd > directory.length) throw damaged('its directory is broken')
     const name = directory.toString('utf8', at + entryBytes, nameEnd)
-    if (entries.has(name)) throw damaged(`it lists ${JSON.stringify(name.slice(0, 80))} twice`)
+    if (entries.has(name)) throw damaged(`it lists ${quote(name)} twice`)
     entries.set(name, {
       name,
       encrypted: (directory.readUInt16LE(at + 8) & 1) !== 0,

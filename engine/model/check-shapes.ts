@@ -1,4 +1,5 @@
 // Compares every tensor's shape with what the graph will do with it, so that a wrong file is an error and not a wrong answer.
+import { quote } from '../base/quote'
 import type { Operation, WeightRef } from '../graph/graph'
 import { EngineError } from '../protocol/errors'
 
@@ -60,7 +61,7 @@ function wrongShape(
   const wanted = expected.map((extent) => extent ?? 'any').join(' x ')
   return new EngineError(
     'bad-file',
-    `The tensor "${name}" is ${found.join(' x ')}, but the file's numbers ask for ${wanted}.`,
+    `The tensor ${quote(name)} is ${found.join(' x ')}, but the file's numbers ask for ${wanted}.`,
     { hint: 'The file is damaged or was converted by a faulty tool. Download it again.' },
   )
 }

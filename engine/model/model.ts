@@ -4,6 +4,8 @@ import { layoutOf, type TransformerTensors } from '../arch/spec'
 import type { Backend, Executable, Tensor } from '../backend/backend'
 import type { Log } from '../base/log'
 import type { Progress } from '../base/progress'
+import { quote } from '../base/quote'
+import { aboutFile } from '../format/about-file'
 import type { Checkpoint } from '../format/checkpoint'
 import { stringOf } from '../format/metadata'
 import { makePlan } from '../graph/plan'
@@ -32,7 +34,11 @@ export interface ForwardOptions {
 }
 
 /** Uploads the weights and compiles the decode plan. Throws `bad-file`, `unsupported-arch` or `out-of-memory`. */
-export async function loadModel(options: LoadModelOptions, signal: AbortSignal): Promise<Model> {
+export function loadModel(options: LoadModelOptions, signal: AbortSignal): Promise<Model> {
+  return aboutFile(options.checkpoint.path, () => load(options, signal))
+}
+
+async function load(options: LoadModelOptions, signal: AbortSignal): Promise<Model> {
   const { checkpoint, backend, log, progress } = options
   const spec = findArchitecture(stringOf(checkpoint.metadata, 'general.architecture'))
   const layout = layoutOf(spec, checkpoint.layout)
@@ -191,7 +197,7 @@ function refuseUnreadTensors(
   if (unread === undefined) return
   throw new EngineError(
     'unsupported-arch',
-    `The model has a tensor "${unread}" that this version does not understand.`,
+    `The model has a tensor ${quote(unread)} that this version does not understand.`,
     {
       hint: 'It is a variant of its family. Choose another model, or update Hearth.',
     },

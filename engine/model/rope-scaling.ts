@@ -1,4 +1,5 @@
 // How a model stretches its positions beyond the length it was first trained for: one row per kind of scaling.
+import { quote } from '../base/quote'
 import { numberOf, numbersOf, optionalNumberOf, optionalStringOf, type Metadata } from '../format/metadata'
 import { EngineError } from '../protocol/errors'
 
@@ -49,7 +50,7 @@ export function readRopeScaling(fields: RopeFields): RopeScaling {
   const known = Object.keys(kinds).join(', ')
   throw new EngineError(
     'unsupported-arch',
-    `The model scales its positions by "${type}", which is not supported; known: ${known}.`,
+    `The model scales its positions by ${quote(type)}, which is not supported; known: ${known}.`,
     { hint: 'Choose a file of this model without that scaling.' },
   )
 }

@@ -30,9 +30,14 @@ export class EngineError extends Error {
     message: string,
     options: EngineErrorOptions = {},
   ) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    super(onOneLine(message), options.cause === undefined ? undefined : { cause: options.cause })
     this.hint = options.hint
   }
+}
+
+// Messages quote files and servers. What these send must not move a cursor, begin a line or pass for the next step.
+function onOneLine(text: string): string {
+  return text.replace(/[\p{Cc}\u2028\u2029]+/gu, ' ')
 }
 
 /** The shape of an EngineError inside `ResponseError.data` and `--json` output. */

@@ -1,6 +1,8 @@
 // Builds the tokenizer that a GGUF file describes under `tokenizer.ggml.*`.
+import { quote } from '../base/quote'
 import {
   badMetadata,
+  fileOf,
   numbersOf,
   optionalBooleanOf,
   optionalNumberOf,
@@ -175,7 +177,7 @@ function kindOf(metadata: Metadata): Kind {
   if (kind !== undefined) return kind
   throw new EngineError(
     'unsupported-arch',
-    `The tokenizer ${JSON.stringify(name.slice(0, 80))} is not built in; known: ${Object.keys(kinds).join(', ')}.`,
+    `${fileOf(metadata)}: the tokenizer ${quote(name)} is not built in; known: ${Object.keys(kinds).join(', ')}.`,
     { hint: 'Choose another model.' },
   )
 }

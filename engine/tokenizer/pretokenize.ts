@@ -1,4 +1,5 @@
 // How text is cut into words before merges: one row per pre-tokenizer name that a GGUF may carry in `tokenizer.ggml.pre`.
+import { quote } from '../base/quote'
 
 export interface WordRules {
   /** Applied in order; each later one cuts the pieces of the earlier ones again. */
@@ -16,7 +17,7 @@ export function wordRules(name: string | undefined): { rules: WordRules; warning
   const problem =
     name === undefined
       ? 'The file names no pre-tokenizer (tokenizer.ggml.pre)'
-      : `The pre-tokenizer ${JSON.stringify(name.slice(0, 80))} is unknown`
+      : `The pre-tokenizer ${quote(name)} is unknown`
   return {
     rules: table.default.rules,
     warning: `${problem}; words are cut by the default rules, so answers may be worse. A newer file of this model may help.`,

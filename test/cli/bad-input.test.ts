@@ -1,6 +1,6 @@
 // Everything a user can get wrong: one clear error with the next step, the right exit code, and nothing on stdout.
 import assert from 'node:assert/strict'
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import os from 'node:os'
@@ -12,6 +12,7 @@ import { hearth, toldError } from './engine-command'
 const stackLine = /^\s+at .*(?:\.js|node:)/m
 
 const tiny = 'test/fixtures/tiny/llama-q4_0.gguf'
+const tinyFolder = 'test/fixtures/tiny-hf/qwen3-bf16'
 
 describe('bad input', function () {
   this.timeout(60_000)
@@ -85,7 +86,58 @@ describe('bad input', function () {
       args: `${generate} FOLDER/mamba.gguf --prompt a`,
       code: 3,
       error:
-        /^hearth: The model's architecture "mamba" is not supported; known: llama, qwen2, qwen3, gemma, minicpm\.\n {2}Choose another/,
+        /^hearth: .*mamba\.gguf: The model's architecture "mamba" is not supported; known: llama, qwen2, qwen3, gemma, minicpm\.\n {2}Choose another/,
+    },
+    {
+      name: 'a missing tensor',
+      args: `${generate} FOLDER/no-norm.gguf --prompt a`,
+      code: 3,
+      error: /^hearth: .*no-norm\.gguf: The model file lacks the tensor "blk\.0\.ffn_norm\.weight"\.\n {2}\S/,
+    },
+    {
+      name: 'a tensor of a wrong shape',
+      args: `${generate} FOLDER/wide.gguf --prompt a`,
+      code: 3,
+      error:
+        /^hearth: .*wide\.gguf: The tensor "blk\.0\.ffn_gate\.weight" is 96 x 64, but the file's numbers ask for 32 x 64\.\n {2}\S/,
+    },
+    {
+      name: 'a missing key',
+      args: `${generate} FOLDER/no-count.gguf --prompt a`,
+      code: 3,
+      error: /^hearth: .*no-count\.gguf: llama\.block_count is missing; it must be a number\.\n {2}\S/,
+    },
+    {
+      name: 'a tensor twice',
+      args: 'inspect FOLDER/twice.gguf',
+      code: 3,
+      error: /^hearth: .*twice\.gguf: the tensor "blk\.0\.attn_v\.weight" occurs twice\.\n {2}\S/,
+    },
+    {
+      name: 'a tensor twice in safetensors',
+      args: 'inspect FOLDER/twice',
+      code: 3,
+      error: /^hearth: .*twice.model\.safetensors: its header is damaged: "a" occurs twice\.\n {2}\S/,
+    },
+    {
+      name: 'a tokenizer without merges',
+      args: `${generate} FOLDER/no-merges.gguf --prompt a`,
+      code: 3,
+      error:
+        /^hearth: .*no-merges\.gguf: tokenizer\.ggml\.merges is missing; it must be a list of texts\.\n {2}\S/,
+    },
+    {
+      name: 'a tokenizer.json without merges',
+      args: 'inspect FOLDER/no-merges',
+      code: 3,
+      error: /^hearth: .*no-merges.tokenizer\.json: model\.merges is missing\.\n {2}\S/,
+    },
+    {
+      name: 'a name that plays with the terminal',
+      args: `${generate} FOLDER/forged.gguf --prompt a`,
+      code: 3,
+      error:
+        /^hearth: .*forged\.gguf: the metadata key "a\\u001b\[2J\\nhearth: all is well" occurs twice\.\n {2}\S/,
     },
     {
       name: 'a model that is nowhere',
@@ -286,6 +338,35 @@ async function makeFiles(folder: string): Promise<void> {
   await writeFile(at('header.gguf'), whole.subarray(0, 500))
   await writeFile(at('text.gguf'), 'This is a text.\nIt has two lines.\n')
   await writeFile(at('nothing.gguf'), '')
+  const changed = (from: string, to: string): Buffer => replaced(whole, from, to)
+  await writeFile(at('no-norm.gguf'), changed('blk.0.ffn_norm.weight', 'blk.0.ffn_nine.weight'))
+  await writeFile(at('no-count.gguf'), changed('llama.block_count', 'llama.block_cound'))
+  await writeFile(at('no-merges.gguf'), changed('tokenizer.ggml.merges', 'tokenizer.ggml.mergez'))
+  await writeFile(at('twice.gguf'), changed('blk.0.attn_k.weight', 'blk.0.attn_v.weight'))
+  const width = 'llama.feed_forward_length\x04\0\0\0'
+  await writeFile(at('wide.gguf'), changed(`${width}\x60`, `${width}\x20`))
+  const forged = 'a\x1b[2J\nhearth: all is well'
+  await writeFile(at('forged.gguf'), writeGguf({ metadata: { [forged]: 1 }, entries: [[forged, 2]] }))
+  for (const name of ['twice', 'no-merges']) await cp(tinyFolder, at(name), { recursive: true })
+  const entry = '"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}'
+  await writeFile(at('twice/model.safetensors'), safetensors(`{${entry},${entry}}`, 4))
+  const tokenizer = await readFile(at('no-merges/tokenizer.json'))
+  await writeFile(at('no-merges/tokenizer.json'), replaced(tokenizer, '"merges"', '"mergez"'))
   await writeFile(at('mamba.gguf'), writeGguf({ metadata: { 'general.architecture': 'mamba' } }))
   await writeFile(at('long.txt'), 'The quick brown fox jumps over the lazy dog.\n'.repeat(4551))
+}
+
+/** A copy in which the first `from` is `to`, of the same length. */
+function replaced(bytes: Buffer, from: string, to: string): Buffer {
+  const start = bytes.indexOf(from, 0, 'latin1')
+  assert.ok(start >= 0 && from.length === to.length, from)
+  const copy = Buffer.from(bytes)
+  copy.write(to, start, 'latin1')
+  return copy
+}
+
+function safetensors(header: string, dataBytes: number): Buffer {
+  const length = Buffer.alloc(8)
+  length.writeBigUInt64LE(BigInt(header.length))
+  return Buffer.concat([length, Buffer.from(header), Buffer.alloc(dataBytes)])
 }

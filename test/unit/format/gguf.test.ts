@@ -390,6 +390,9 @@ const value: fc.Arbitrary<TypedValue> = fc.oneof(
   fc
     .array(fc.integer({ min: 0, max: 255 }))
     .map((values): TypedValue => ({ type: 'array', of: 'u8', values })),
+  fc
+    .array(fc.integer({ min: -32_768, max: 32_767 }))
+    .map((values): TypedValue => ({ type: 'array', of: 'i16', values })),
   fc.array(fc.double()).map((values): TypedValue => ({ type: 'array', of: 'f64', values })),
 )
 
@@ -399,7 +402,8 @@ function expected(item: TypedValue): MetadataValue {
   if (item.type !== 'array') return typeof item.value === 'bigint' ? exact(item.value) : item.value
   if (item.of === 'f32') return Float32Array.from(item.values, Number)
   if (item.of === 'i32') return Int32Array.from(item.values, Number)
-  if (item.of === 'u8') return Uint32Array.from(item.values, Number)
+  if (item.of === 'u8') return Uint8Array.from(item.values, Number)
+  if (item.of === 'i16') return Int16Array.from(item.values, Number)
   if (item.of === 'array') return item.values.map(expected)
   return [...item.values]
 }

@@ -201,7 +201,7 @@ describe('config.json as metadata', () => {
       {
         name: 'quantized weights',
         config: { quantization_config: { quant_method: 'gptq' } },
-        says: /quantized weights \(gptq\)/,
+        says: /quantized weights \("gptq"\)/,
       },
       { name: 'another activation', config: { hidden_act: 'gelu' }, says: /activation "gelu"/ },
       {
@@ -384,6 +384,11 @@ describe('tokenizer.json as metadata', () => {
       name: 'a token with a huge number',
       tokenizer: { model: { ...bpe, vocab: { a: 2 ** 40 } } },
       says: /"a" has the impossible number 1099511627776/,
+    },
+    {
+      name: 'most numbers left out',
+      tokenizer: { model: { ...bpe, vocab: { a: 1_000_000 } }, pre_tokenizer: byteLevel },
+      says: /has 1 tokens with numbers up to 1000000/,
     },
     {
       name: 'a token with half a number',

@@ -146,6 +146,7 @@ describe('RWKV World vocabulary: broken files', () => {
     ['an empty token', "1 '' 0", /the token is empty/],
     ['number 0', "0 'a' 1", /the number 0 is not between/],
     ['a huge number', "99999999 'a' 1", /99999999 is not between 1 and 1048575/],
+    ['most numbers left out', "1000000 'a' 1", /has 2 tokens with numbers up to 1000000/],
     ['a number twice', "1 'a' 1\n1 'b' 1", /line 2: the number 1 is taken/],
     ['an escape nobody writes', "1 '\\a' 1", /the escape \\a is unknown/],
     ['half an escape', "1 '\\x4' 1", /the escape \\x4 is unknown/],
