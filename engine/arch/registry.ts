@@ -4,11 +4,12 @@ import { EngineError } from '../protocol/errors'
 import { gemma } from './gemma'
 import { llama } from './llama'
 import { minicpm } from './minicpm'
+import { phi3 } from './phi3'
 import { qwen2 } from './qwen2'
 import { qwen3 } from './qwen3'
 import type { ArchSpec } from './spec'
 
-export const architectures: readonly ArchSpec[] = [llama, qwen2, qwen3, gemma, minicpm]
+export const architectures: readonly ArchSpec[] = [llama, qwen2, qwen3, gemma, minicpm, phi3]
 
 /** The family that calls itself `name` in `general.architecture`. Throws `unsupported-arch`. */
 export function findArchitecture(name: string): ArchSpec {
