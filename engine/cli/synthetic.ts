@@ -211,9 +211,13 @@ const scaleOffsets: Record<TensorType, readonly number[]> = {
   q5_0: [0],
   q5_1: [0, 2],
   q8_0: [0],
+  q2_k: [80, 82],
+  q3_k: [108],
   q4_k: [0, 2],
   q5_k: [0, 2],
   q6_k: [208],
+  iq4_nl: [0],
+  iq4_xs: [0],
 }
 
 const smallScale = 0x1400 // 2^-10 as f16

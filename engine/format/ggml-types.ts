@@ -17,9 +17,13 @@ export const tensorTypes = {
   q5_0: { id: 6, block: 32, bytes: 22 },
   q5_1: { id: 7, block: 32, bytes: 24 },
   q8_0: { id: 8, block: 32, bytes: 34 },
+  q2_k: { id: 10, block: 256, bytes: 84 },
+  q3_k: { id: 11, block: 256, bytes: 110 },
   q4_k: { id: 12, block: 256, bytes: 144 },
   q5_k: { id: 13, block: 256, bytes: 176 },
   q6_k: { id: 14, block: 256, bytes: 210 },
+  iq4_nl: { id: 20, block: 32, bytes: 18 },
+  iq4_xs: { id: 23, block: 256, bytes: 136 },
   bf16: { id: 30, block: 1, bytes: 2 },
 } as const satisfies Record<string, TypeRow>
 

@@ -91,6 +91,40 @@ export const decodeQ8_0: Decode = (bytes, offset, count, out) => {
   }
 }
 
+export const decodeQ2_K: Decode = (bytes, offset, count, out) => {
+  for (let i = 0, at = offset; i < count; i += 256, at += 84) {
+    const d = halfToFloat[half(bytes, at + 80)]!
+    const dmin = halfToFloat[half(bytes, at + 82)]!
+    for (let group = 0; group < 16; group++) {
+      const packed = bytes[at + group]!
+      const scale = d * (packed & 15)
+      const min = dmin * (packed >> 4)
+      const from = at + 16 + 32 * (group >> 3) + 16 * (group & 1)
+      const shift = group & 6
+      const to = i + group * 16
+      for (let l = 0; l < 16; l++) out[to + l] = scale * ((bytes[from + l]! >> shift) & 3) - min
+    }
+  }
+}
+
+export const decodeQ3_K: Decode = (bytes, offset, count, out) => {
+  for (let i = 0, at = offset; i < count; i += 256, at += 110) {
+    const d = halfToFloat[half(bytes, at + 108)]!
+    for (let group = 0; group < 16; group++) {
+      const scale = d * scaleOfQ3_K(bytes, at + 96, group)
+      const column = 16 * (group & 1)
+      const low = at + 32 + 32 * (group >> 3) + column
+      const shift = group & 6
+      const to = i + group * 16
+      for (let l = 0; l < 16; l++) {
+        // A high bit that is missing takes 4 away.
+        const high = (bytes[at + column + l]! >> (group >> 1)) & 1
+        out[to + l] = scale * (((bytes[low + l]! >> shift) & 3) + 4 * high - 4)
+      }
+    }
+  }
+}
+
 export const decodeQ4_K: Decode = (bytes, offset, count, out) => {
   for (let i = 0, at = offset; i < count; i += 256, at += 144) {
     const d = halfToFloat[half(bytes, at)]!
@@ -140,6 +174,43 @@ export const decodeQ6_K: Decode = (bytes, offset, count, out) => {
       }
     }
   }
+}
+
+export const decodeIQ4_NL: Decode = (bytes, offset, count, out) => {
+  for (let i = 0, at = offset; i < count; i += 32, at += 18) {
+    decodeCodebook(bytes, at + 2, halfToFloat[half(bytes, at)]!, out, i)
+  }
+}
+
+export const decodeIQ4_XS: Decode = (bytes, offset, count, out) => {
+  for (let i = 0, at = offset; i < count; i += 256, at += 136) {
+    const d = halfToFloat[half(bytes, at)]!
+    const highBits = half(bytes, at + 2)
+    for (let part = 0; part < 8; part++) {
+      const low = (bytes[at + 4 + (part >> 1)]! >> (4 * (part & 1))) & 15
+      const high = (highBits >> (2 * part)) & 3
+      decodeCodebook(bytes, at + 8 + 16 * part, d * ((low | (high << 4)) - 32), out, i + 32 * part)
+    }
+  }
+}
+
+/** The values of IQ4_NL and IQ4_XS, closer together near zero, where most weights are; kvalues_iq4nl of ggml-common.h. */
+const codebook = Int8Array.of(-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113)
+
+/** 32 values in the order of Q4_0 from the 16 bytes at `at`, to out[to .. to + 32). */
+function decodeCodebook(bytes: Uint8Array, at: number, scale: number, out: Float32Array, to: number): void {
+  for (let j = 0; j < 16; j++) {
+    const q = bytes[at + j]!
+    out[to + j] = scale * codebook[q & 15]!
+    out[to + j + 16] = scale * codebook[q >> 4]!
+  }
+}
+
+/** The signed 6-bit scale of 16 values in the 12 packed bytes of a Q3_K block. */
+export function scaleOfQ3_K(bytes: Uint8Array, at: number, group: number): number {
+  const low = (bytes[at + (group & 7)]! >> (4 * (group >> 3))) & 15
+  const high = (bytes[at + 8 + (group & 3)]! >> (2 * (group >> 2))) & 3
+  return (low | (high << 4)) - 32
 }
 
 /** The 6-bit scale of sub-block `part` in the 12 packed bytes of a Q4_K or Q5_K block. */

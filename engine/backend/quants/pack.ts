@@ -1,5 +1,6 @@
 // Rearranges file blocks for the GPU: quants in one plane of 16-byte words, scales in another, so that every load is aligned.
 // Blocks of 18, 22, 34 and 210 bytes would put every other block on a half-word, which WGSL cannot address.
+import { scaleOfQ3_K } from './decode'
 
 /** Two planes of one matrix or of a run of its rows. `scales` is empty for types without blocks. */
 export interface Planes {
@@ -57,6 +58,31 @@ export const packQ8_0: Pack = (bytes, blocks, { quants, scales }) => {
   }
 }
 
+export const packQ2_K: Pack = (bytes, blocks, { quants, scales }) => {
+  for (let b = 0, at = 0; b < blocks; b++, at += 84) {
+    scales[b * 5] = word(bytes, at + 80)
+    copyWords(bytes, at, scales, b * 5 + 1, 4)
+    for (let part = 0; part < 8; part++) {
+      gatherPairs(bytes, at + 16 + 32 * (part >> 2), part & 3, quants, b * 16 + part * 2)
+    }
+  }
+}
+
+export const packQ3_K: Pack = (bytes, blocks, { quants, scales }) => {
+  const signedScales = new Int8Array(scales.buffer, scales.byteOffset, scales.length * 4)
+  for (let b = 0, at = 0; b < blocks; b++, at += 110) {
+    const block = b * 13
+    scales[block] = half(bytes, at + 108)
+    for (let group = 0; group < 16; group++) {
+      signedScales[(block + 1) * 4 + group] = scaleOfQ3_K(bytes, at + 96, group)
+    }
+    gatherBits(bytes, at, scales, block + 5)
+    for (let part = 0; part < 8; part++) {
+      gatherPairs(bytes, at + 32 + 32 * (part >> 2), part & 3, quants, b * 16 + part * 2)
+    }
+  }
+}
+
 export const packQ4_K: Pack = (bytes, blocks, { quants, scales }) => {
   for (let b = 0, at = 0; b < blocks; b++, at += 144) {
     copyWords(bytes, at, scales, b * 4, 4)
@@ -67,12 +93,7 @@ export const packQ4_K: Pack = (bytes, blocks, { quants, scales }) => {
 export const packQ5_K: Pack = (bytes, blocks, { quants, scales }) => {
   for (let b = 0, at = 0; b < blocks; b++, at += 176) {
     copyWords(bytes, at, scales, b * 12, 4)
-    // Bit `part` of byte l becomes bit l of word `part`: each chunk finds its 32 high bits in one word.
-    for (let part = 0; part < 8; part++) {
-      let bits = 0
-      for (let l = 0; l < 32; l++) bits |= ((bytes[at + 16 + l]! >> part) & 1) << l
-      scales[b * 12 + 4 + part] = bits
-    }
+    gatherBits(bytes, at + 16, scales, b * 12 + 4)
     for (let pair = 0; pair < 4; pair++) splitNibbles(bytes, at + 48 + 32 * pair, quants, b * 32 + pair * 8)
   }
 }
@@ -94,15 +115,35 @@ export const packQ6_K: Pack = (bytes, blocks, { quants, scales }) => {
         }
         quants[b * 32 + part * 4 + w] = bits
       }
-      // Two high bits per value: four values to a byte in the order of the values, so a byte serves one vec4.
-      for (let w = 0; w < 2; w++) {
-        let bits = 0
-        for (let l = 0; l < 16; l++) bits |= ((bytes[high + 16 * w + l]! >> (2 * k)) & 3) << (2 * l)
-        scales[b * 24 + part * 3 + w] = bits
-      }
+      gatherPairs(bytes, high, k, scales, b * 24 + part * 3)
       const two = half(bytes, at + 192 + 2 * part)
       scales[b * 24 + part * 3 + 2] = two | (half(bytes, at + 208) << 16)
     }
+  }
+}
+
+export const packIQ4_XS: Pack = (bytes, blocks, { quants, scales }) => {
+  for (let b = 0, at = 0; b < blocks; b++, at += 136) {
+    copyWords(bytes, at, scales, b * 2, 2)
+    copyWords(bytes, at + 8, quants, b * 32, 32)
+  }
+}
+
+/** Bit `part` of 32 bytes becomes bit l of word `part`: each chunk finds its 32 high bits in one word. */
+function gatherBits(bytes: Uint8Array, at: number, to: Uint32Array, index: number): void {
+  for (let part = 0; part < 8; part++) {
+    let bits = 0
+    for (let l = 0; l < 32; l++) bits |= ((bytes[at + l]! >> part) & 1) << l
+    to[index + part] = bits
+  }
+}
+
+/** Bit pair `pair` of 32 bytes in two words: four values to a byte in the order of the values, so a byte serves one vec4. */
+function gatherPairs(bytes: Uint8Array, at: number, pair: number, to: Uint32Array, index: number): void {
+  for (let w = 0; w < 2; w++) {
+    let bits = 0
+    for (let l = 0; l < 16; l++) bits |= ((bytes[at + 16 * w + l]! >> (2 * pair)) & 3) << (2 * l)
+    to[index + w] = bits
   }
 }
 

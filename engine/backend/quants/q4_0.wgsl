@@ -11,6 +11,5 @@ fn load_chunk(chunk: u32) -> Chunk {
 }
 
 fn weights4(c: Chunk, i: u32) -> vec4f {
-  let low = (c.q[i & 3u] >> select(4u, 0u, i < 4u)) & 0x0f0f0f0fu;
-  return fma(vec4f(unpack4xU8(low)), vec4f(c.d), vec4f(-8.0 * c.d));
+  return fma(vec4f(nibbles4(c.q, i)), vec4f(c.d), vec4f(-8.0 * c.d));
 }

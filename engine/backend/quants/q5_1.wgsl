@@ -11,7 +11,5 @@ fn load_chunk(chunk: u32) -> Chunk {
 }
 
 fn weights4(c: Chunk, i: u32) -> vec4f {
-  let low = (c.q[i & 3u] >> select(4u, 0u, i < 4u)) & 0x0f0f0f0fu;
-  let high = (vec4u(c.high >> (4u * i)) >> vec4u(0u, 1u, 2u, 3u)) & vec4u(1u);
-  return fma(vec4f(unpack4xU8(low) | (high << vec4u(4u))), vec4f(c.d.x), vec4f(c.d.y));
+  return fma(vec4f(nibbles4(c.q, i) | (bits4(c.high, i) << vec4u(4u))), vec4f(c.d.x), vec4f(c.d.y));
 }

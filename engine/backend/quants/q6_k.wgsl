@@ -13,9 +13,6 @@ fn load_chunk(chunk: u32) -> Chunk {
 }
 
 fn weights4(c: Chunk, i: u32) -> vec4f {
-  let low = (c.q[i & 3u] >> select(4u, 0u, i < 4u)) & 0x0f0f0f0fu;
-  let pairs = select(c.high.y, c.high.x, i < 4u) >> (8u * (i & 3u));
-  let high = (vec4u(pairs) >> vec4u(0u, 2u, 4u, 6u)) & vec4u(3u);
   let d = select(c.d.y, c.d.x, i < 4u);
-  return fma(vec4f(unpack4xU8(low) | (high << vec4u(4u))), vec4f(d), vec4f(-32.0 * d));
+  return fma(vec4f(nibbles4(c.q, i) | (pairs4(c.high, i) << vec4u(4u))), vec4f(d), vec4f(-32.0 * d));
 }
