@@ -62,7 +62,6 @@ export async function readGguf(source: ByteSource, signal?: AbortSignal): Promis
     if (metadata.has(key)) throw cursor.bad(`the metadata key ${quote(key)} occurs twice`)
     metadata.set(key, await readValue(cursor, await cursor.u32(), key, 0))
   }
-  refuseSplit(metadata)
 
   const alignment = readAlignment(cursor, metadata)
   const tensors = new Map<string, GgufTensor>()
@@ -135,16 +134,6 @@ function readAlignment(cursor: Cursor, metadata: FileMetadata): number {
     )
   }
   return value
-}
-
-function refuseSplit(metadata: FileMetadata): void {
-  const count = metadata.get('split.count')
-  if (typeof count !== 'number' || count <= 1) return
-  throw new EngineError(
-    'bad-file',
-    `${metadata.file} is one of ${count} parts of a model, and models in parts cannot be read yet.`,
-    { hint: 'Choose a model in a single file, or join the parts with llama-gguf-split --merge.' },
-  )
 }
 
 interface Scalar {

@@ -4,15 +4,17 @@ import { EngineError } from '../protocol/errors'
 import { kindOfPath, openFile, type ByteSource } from './byte-source'
 import type { Checkpoint } from './checkpoint'
 import { huggingfaceCheckpoint } from './huggingface'
-import { looksLikeGguf, readGguf } from './gguf'
+import { looksLikeGguf } from './gguf'
 import { looksLikeSafetensors } from './safetensors'
-import { readTensor, type PlacedTensor } from './read-tensor'
+import { readTensor } from './read-tensor'
 import { rwkvCheckpoint } from './rwkv-checkpoint'
+import { openGgufParts } from './split-gguf'
 import { looksLikeZip } from './zip'
 
 /**
- * Opens a GGUF file, a Hugging Face folder or a .pth file of RWKV and reads what describes it; the caller closes it. Throws EngineError `model-missing`, `bad-file`, `disk`, or
- * `unsupported-arch` for a tensor type without a row in ggml-types.ts.
+ * Opens a GGUF file (of a model in parts, any of them), a Hugging Face folder or a .pth file of RWKV and reads what describes it;
+ * the caller closes it. Throws EngineError `model-missing`, `bad-file`, `disk`, or `unsupported-arch` for a tensor type without
+ * a row in ggml-types.ts.
  */
 export async function openCheckpoint(file: string, signal?: AbortSignal): Promise<Checkpoint> {
   signal?.throwIfAborted()
@@ -39,17 +41,15 @@ export async function openCheckpoint(file: string, signal?: AbortSignal): Promis
   }
 }
 
-/** A checkpoint over a GGUF in any source; closing it closes the source. */
+/** A checkpoint over a GGUF in any source, with the other parts of its model from the disk; closing it closes the source. */
 export async function ggufCheckpoint(source: ByteSource, signal?: AbortSignal): Promise<Checkpoint> {
-  const gguf = await readGguf(source, signal)
-  const tensors = new Map<string, PlacedTensor>()
-  for (const [name, tensor] of gguf.tensors) tensors.set(name, { ...tensor, source })
+  const parts = await openGgufParts(source, signal)
   return {
     path: source.name,
     layout: 'gguf',
-    metadata: gguf.metadata,
-    tensors,
-    read: (name, offset, length) => readTensor(source.name, tensors, name, offset, length),
-    close: () => source.close(),
+    metadata: parts.metadata,
+    tensors: parts.tensors,
+    read: (name, offset, length) => readTensor(source.name, parts.tensors, name, offset, length),
+    close: () => parts.close(),
   }
 }

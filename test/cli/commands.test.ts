@@ -144,6 +144,19 @@ describe('commands', function () {
     )
   })
 
+  it('inspect counts all parts of a model in parts, whichever is named', async () => {
+    interface Counted {
+      parameters: number
+      tensors: unknown[]
+      memory: { weights: number }
+    }
+    const whole = await json<Counted>('inspect', 'test/fixtures/tiny/llama-q4_0.gguf')
+    const parts = await json<Counted>('inspect', 'test/fixtures/split/llama-q4_0-00002-of-00003.gguf')
+    assert.equal(parts.parameters, whole.parameters)
+    assert.equal(parts.tensors.length, whole.tensors.length)
+    assert.equal(parts.memory.weights, whole.memory.weights)
+  })
+
   it('complete draws the ghost in place', async () => {
     const at = await file('place.ts', 'one\ntwo\nlet three = \nfour\nfive\nsix\n')
     const found = await json<{ text: string; start: number; end: number }>('complete', `${at}:3:13`, ...model)

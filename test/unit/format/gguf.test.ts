@@ -217,11 +217,6 @@ describe('GGUF reader: broken files', () => {
       says: /"a" occurs twice/,
     },
     {
-      name: 'a part of a split model',
-      bytes: writeGguf({ metadata: { 'split.count': { type: 'u16', value: 3 } } }),
-      says: /one of 3 parts/,
-    },
-    {
       name: 'alignment 24',
       bytes: writeGguf({ metadata: { 'general.alignment': 24 } }),
       says: /power of two/,
