@@ -1,15 +1,34 @@
 // Every model family, by the name a file gives itself. Adding one is one import and one entry.
 import { quote } from '../base/quote'
 import { EngineError } from '../protocol/errors'
+import { baichuan } from './baichuan'
+import { chatglm } from './chatglm'
 import { gemma } from './gemma'
+import { glm } from './glm'
+import { granite } from './granite'
 import { llama } from './llama'
 import { minicpm } from './minicpm'
 import { phi3 } from './phi3'
+import { qwen } from './qwen'
 import { qwen2 } from './qwen2'
 import { qwen3 } from './qwen3'
 import type { ArchSpec } from './spec'
+import { starcoder2 } from './starcoder2'
 
-export const architectures: readonly ArchSpec[] = [llama, qwen2, qwen3, gemma, minicpm, phi3]
+export const architectures: readonly ArchSpec[] = [
+  llama,
+  qwen,
+  qwen2,
+  qwen3,
+  gemma,
+  minicpm,
+  phi3,
+  baichuan,
+  chatglm,
+  glm,
+  granite,
+  starcoder2,
+]
 
 /** The family that calls itself `name` in `general.architecture`. Throws `unsupported-arch`. */
 export function findArchitecture(name: string): ArchSpec {

@@ -13,13 +13,13 @@ export interface TransformerSpec {
   readonly gguf: readonly string[]
   /** What rows of the embedding are multiplied by, the output's not; one unless said otherwise. */
   readonly embeddingScale?: 'sqrt-hidden'
-  /** Multipliers of the maximal update parametrization (mu-P), where a file has no numbers of its own. */
+  /** Multipliers of the maximal update parametrization (mu-P), where a file has no numbers of its own; one when left out. */
   readonly muP?: {
-    readonly embedding: number
+    readonly embedding?: number
     /** Branches are multiplied by depth / sqrt(layers). */
-    readonly depth: number
+    readonly depth?: number
     /** Logits are divided by hidden / baseHidden. */
-    readonly baseHidden: number
+    readonly baseHidden?: number
   }
   readonly norm: {
     readonly kind: 'rms' | 'layer'
@@ -30,7 +30,7 @@ export interface TransformerSpec {
     readonly kind: 'rope'
     /** Base of the rotary frequencies in layers with a window, where a file does not say; the others' when left out. */
     readonly localBase?: number
-    /** A model of this many layers has ALiBi instead: its files do not say so. */
+    /** A model of this many layers has ALiBi instead, where a file does not say. */
     readonly alibiLayers?: number
     /** Half of a head turns by the position in the prompt, the other half by the position after it. */
     readonly axes?: 'prompt-and-answer'
@@ -61,7 +61,7 @@ export interface TransformerSpec {
   readonly head: {
     /** `when-absent`: a file without an output matrix uses its token embedding for it. */
     readonly tied: 'always' | 'when-absent' | 'never'
-    /** Rows of the output matrix are divided by their lengths in a model with a vocabulary of this size. */
+    /** Rows of the output matrix are divided by their lengths in a model with a vocabulary of this size, where a file does not say. */
     readonly unitRowsAt?: number
   }
   /** How each kind of checkpoint stores the family; a kind that is left out cannot be loaded. */
@@ -107,8 +107,8 @@ export interface TransformerTensors {
   readonly k: TensorName
   readonly v: TensorName
   /** Norms of q and k [headDim], in families that have them. */
-  readonly qNorm: string
-  readonly kNorm: string
+  readonly qNorm?: string
+  readonly kNorm?: string
   /** Latent attention: q from hidden to its latent vector, the norm of that, and from there to the heads; k and v likewise. */
   readonly latent?: {
     readonly qDown: string
@@ -124,7 +124,8 @@ export interface TransformerTensors {
   /** Norm of what attention adds, in families that have it. */
   readonly attentionAfterNorm?: string
   readonly mlpNorm: string
-  readonly gate: TensorName
+  /** The matrix that the activation works on, in families where another one stands beside it. */
+  readonly gate?: TensorName
   readonly up: TensorName
   readonly down: string
   /** Norm of what the feed-forward block adds, in families that have it. */

@@ -7,6 +7,8 @@ import { type JsonFields } from './json-fields'
 
 export interface HuggingfaceConfig {
   readonly metadata: ReadonlyMap<string, MetadataValue>
+  /** The output matrix. */
+  readonly head: string
   /** The output matrix is the token embedding, whatever else the files hold. */
   readonly tied: boolean
 }
@@ -33,6 +35,11 @@ export function readHuggingfaceConfig(config: JsonFields, name: string): Hugging
   }
 
   for (const field of family.required ?? []) config.number(field)
+  for (const [field, only] of Object.entries(family.only ?? {})) {
+    const value = config.optional(field)
+    if (value !== undefined && value !== only)
+      throw unsupported(config, `a ${field} of ${quote(JSON.stringify(value))}`, `known: ${only}`)
+  }
   const prefix = family.architecture
   const metadata = new Map<string, MetadataValue>([
     ['general.architecture', prefix],
@@ -43,11 +50,19 @@ export function readHuggingfaceConfig(config: JsonFields, name: string): Hugging
     if (value !== undefined) metadata.set(`${prefix}.${key}`, value)
   }
   const window = family.window(config)
-  const trained = config.number('max_position_embeddings')
+  const lengths = family.lengths ?? ['max_position_embeddings']
+  const trained = config.number(lengths.find((field) => config.optional(field) !== undefined) ?? lengths[0])
   // Attention sees everything here. Up to the length of the window that is the same, so the context ends there.
   metadata.set(`${prefix}.context_length`, window === undefined ? trained : Math.min(window, trained))
-  for (const [key, value] of ropeKeys(config)) metadata.set(`${prefix}.rope.${key}`, value)
-  return { metadata, tied: config.optionalBoolean('tie_word_embeddings') ?? family.tied }
+  for (const [key, value] of ropeKeys(config, family.rotaryShare)) {
+    metadata.set(`${prefix}.rope.${key}`, value)
+  }
+  for (const [key, value] of family.computed?.(config) ?? []) metadata.set(`${prefix}.${key}`, value)
+  return {
+    metadata,
+    head: family.head ?? 'lm_head.weight',
+    tied: config.optionalBoolean('tie_word_embeddings') ?? family.tied,
+  }
 }
 
 /** What a family's config.json means. Several model types share an architecture, because their graphs are the same. */
@@ -58,6 +73,16 @@ interface Family {
   readonly numbers: readonly (readonly [string, string])[]
   /** Fields that must be there, because transformers and GGUF have different defaults. */
   readonly required?: readonly string[]
+  /** Fields that decide about the graph, with the value for which it is right; that is their default. */
+  readonly only?: Readonly<Record<string, number | boolean>>
+  /** Fields with the longest sequence, of which the first one counts that is there. */
+  readonly lengths?: readonly [string, ...string[]]
+  /** Keys that are more than another name for a field. */
+  readonly computed?: (config: JsonFields) => readonly (readonly [string, MetadataValue])[]
+  /** Share of a head that turns, where the file does not say, in families that do not turn it all. */
+  readonly rotaryShare?: number
+  /** Name of the output matrix, where it is not lm_head. */
+  readonly head?: string
   /** The first one where the file does not say. */
   readonly activations: readonly [string, ...string[]]
   /** Tokens that a layer looks back, when some layer does not see everything. */
@@ -82,6 +107,13 @@ const muPNumbers = [
   ['embedding_scale', 'scale_emb'],
   ['scale_depth', 'scale_depth'],
   ['dim_model_base', 'dim_model_base'],
+] as const
+
+const graniteNumbers = [
+  ['embedding_scale', 'embedding_multiplier'],
+  ['residual_scale', 'residual_multiplier'],
+  ['attention.scale', 'attention_multiplier'],
+  ['logit_scale', 'logits_scaling'],
 ] as const
 
 const families: Readonly<Record<string, Family | undefined>> = {
@@ -129,6 +161,121 @@ const families: Readonly<Record<string, Family | undefined>> = {
     window: () => undefined,
     tied: true,
   },
+  granite: {
+    architecture: 'granite',
+    numbers: [...llamaNumbers, ...graniteNumbers],
+    required: graniteNumbers.map(([, field]) => field),
+    activations: ['silu'],
+    window: () => undefined,
+    tied: false,
+  },
+  starcoder2: {
+    architecture: 'starcoder2',
+    numbers: [
+      ...llamaNumbers,
+      ['attention.layer_norm_epsilon', 'norm_epsilon'],
+      ['attention.sliding_window', 'sliding_window'],
+    ],
+    only: { use_bias: true },
+    activations: ['gelu_pytorch_tanh'],
+    window: () => undefined,
+    tied: true,
+  },
+  glm: {
+    architecture: 'glm',
+    numbers: llamaNumbers,
+    rotaryShare: 0.5,
+    activations: ['silu'],
+    window: () => undefined,
+    tied: false,
+  },
+  chatglm: {
+    architecture: 'chatglm',
+    numbers: [
+      ['block_count', 'num_layers'],
+      ['embedding_length', 'hidden_size'],
+      ['feed_forward_length', 'ffn_hidden_size'],
+      ['attention.head_count', 'num_attention_heads'],
+      ['attention.head_count_kv', 'multi_query_group_num'],
+      ['attention.key_length', 'kv_channels'],
+      ['attention.value_length', 'kv_channels'],
+      ['attention.layer_norm_rms_epsilon', 'layernorm_epsilon'],
+      ['vocab_size', 'padded_vocab_size'],
+    ],
+    required: ['multi_query_group_num'],
+    only: {
+      rmsnorm: true,
+      multi_query_attention: true,
+      post_layer_norm: true,
+      apply_residual_connection_post_layernorm: false,
+      add_bias_linear: false,
+      original_rope: true,
+    },
+    lengths: ['seq_length'],
+    computed: chatglmKeys,
+    head: 'transformer.output_layer.weight',
+    activations: ['silu'],
+    window: () => undefined,
+    tied: false,
+  },
+  qwen: {
+    architecture: 'qwen',
+    numbers: [
+      ['block_count', 'num_hidden_layers'],
+      ['embedding_length', 'hidden_size'],
+      ['feed_forward_length', 'intermediate_size'],
+      ['attention.head_count', 'num_attention_heads'],
+      ['attention.key_length', 'kv_channels'],
+      ['attention.value_length', 'kv_channels'],
+      ['attention.layer_norm_rms_epsilon', 'layer_norm_epsilon'],
+      ['rope.freq_base', 'rotary_emb_base'],
+      ['vocab_size', 'vocab_size'],
+    ],
+    only: { no_bias: true, rotary_pct: 1, scale_attn_weights: true },
+    computed: qwenKeys,
+    activations: ['silu'],
+    window: () => undefined,
+    tied: false,
+  },
+  baichuan: {
+    architecture: 'baichuan',
+    numbers: llamaNumbers,
+    lengths: ['max_position_embeddings', 'model_max_length'],
+    computed: baichuanKeys,
+    activations: ['silu'],
+    window: () => undefined,
+    tied: false,
+  },
+}
+
+// The original code of the 13B models, which have ALiBi, knows no `max_position_embeddings`; that of Baichuan 2, whose output rows are
+// divided by their lengths, brought a weight of a loss along.
+function baichuanKeys(config: JsonFields): [string, MetadataValue][] {
+  const keys: [string, MetadataValue][] = []
+  if (config.optional('max_position_embeddings') === undefined) keys.push(['attention.max_alibi_bias', 8])
+  if (config.optional('z_loss_weight') !== undefined) keys.push(['output_rows_normalized', true])
+  return keys
+}
+
+// Names of our own: a GGUF has no keys for these, and llama.cpp leaves them out.
+function qwenKeys(config: JsonFields): [string, MetadataValue][] {
+  const keys: [string, MetadataValue][] = []
+  const trained = config.number('seq_length')
+  if (config.optionalBoolean('use_logn_attn') !== false) keys.push(['attention.log_scale_from', trained])
+  if (config.optionalBoolean('use_dynamic_ntk') !== false) {
+    keys.push(['rope.scaling.type', 'dynamic-steps'], ['rope.scaling.original_context_length', trained])
+  }
+  return keys
+}
+
+// ChatGLM 2 divides positions by the ratio, its successors multiply the base by it. Their config.json is told apart by the name only.
+function chatglmKeys(config: JsonFields): [string, MetadataValue][] {
+  const ratio = config.optionalNumber('rope_ratio') ?? 1
+  const keys: [string, MetadataValue][] = [['rope.dimension_count', config.number('kv_channels') / 2]]
+  if (/chatglm2/i.test(config.optionalText('_name_or_path') ?? '')) {
+    keys.push(['rope.scaling.type', 'linear'], ['rope.scaling.factor', ratio])
+  } else keys.push(['rope.freq_base', 10000 * ratio])
+  return keys
 }
 
 // The number stands in every config.json of Qwen, used or not.
@@ -157,14 +304,20 @@ const scalings: Readonly<
 }
 
 /** transformers 5 writes `rope_parameters`, older versions `rope_theta` and `rope_scaling` with `rope_type` or, older still, `type`. */
-function ropeKeys(config: JsonFields): Map<string, MetadataValue> {
+function ropeKeys(config: JsonFields, usualShare: number | undefined): Map<string, MetadataValue> {
   const keys = new Map<string, MetadataValue>()
   const fields = config.optionalFields('rope_parameters') ?? config.optionalFields('rope_scaling')
   const base = fields?.optionalNumber('rope_theta') ?? config.optionalNumber('rope_theta')
   if (base !== undefined) keys.set('freq_base', base)
   const share =
-    fields?.optionalNumber('partial_rotary_factor') ?? config.optionalNumber('partial_rotary_factor') ?? 1
-  if (share !== 1) throw unsupported(config, `a partial_rotary_factor of ${share}`, 'known: 1')
+    fields?.optionalNumber('partial_rotary_factor') ?? config.optionalNumber('partial_rotary_factor')
+  if (usualShare !== undefined) {
+    const headDim =
+      config.optionalNumber('head_dim') ?? config.number('hidden_size') / config.number('num_attention_heads')
+    keys.set('dimension_count', Math.floor(headDim * (share ?? usualShare)))
+  } else if (share !== undefined && share !== 1) {
+    throw unsupported(config, `a partial_rotary_factor of ${share}`, 'known: 1')
+  }
   if (fields === undefined) return keys
   const name = fields.optionalText('rope_type') ?? fields.optionalText('type') ?? 'default'
   const scaling = Object.hasOwn(scalings, name) ? scalings[name] : undefined

@@ -12,9 +12,6 @@ import { describeRwkv, hasRwkvNames } from './rwkv-checkpoint'
 import { rwkvTokenizerMetadata } from './rwkv-tokenizer'
 import { openSafetensors } from './safetensors'
 
-/** The output matrix, in every family: `get_output_embeddings` in transformers. */
-const headTensor = 'lm_head.weight'
-
 /**
  * Opens a folder; the caller closes it. Throws EngineError `bad-file` for a folder without config.json or with files that do not fit
  * together, `model-missing` when a file is missing, `unsupported-arch` for a family, tokenizer or tensor type that is not built in.
@@ -33,7 +30,7 @@ export async function huggingfaceCheckpoint(folder: string, signal?: AbortSignal
   const config = await json('config.json')
   const rwkv = readRwkvConfig(config)
   if (rwkv !== undefined) return rwkvFolder(folder, names, rwkv, signal)
-  const { metadata: numbers, tied } = readHuggingfaceConfig(config, path.basename(path.resolve(folder)))
+  const { metadata: numbers, head, tied } = readHuggingfaceConfig(config, path.basename(path.resolve(folder)))
   if (!names.includes('tokenizer.json')) throw noTokenizer(folder, names)
   const tokens = readHuggingfaceTokenizer({
     tokenizer: await json('tokenizer.json'),
@@ -51,12 +48,12 @@ export async function huggingfaceCheckpoint(folder: string, signal?: AbortSignal
   const model = await openSafetensors(folder, signal)
   const tensors = new Map(model.tensors)
   // Some tied models carry a head that nothing reads; a model that is not tied cannot do without one.
-  if (tied) tensors.delete(headTensor)
-  else if (!tensors.has(headTensor)) {
+  if (tied) tensors.delete(head)
+  else if (!tensors.has(head)) {
     await model.close()
     throw new EngineError(
       'bad-file',
-      `${folder} lacks the tensor "${headTensor}", and its config.json does not tie the output to the embedding.`,
+      `${folder} lacks the tensor "${head}", and its config.json does not tie the output to the embedding.`,
       { hint: 'The folder is incomplete. Download the whole folder of the model again.' },
     )
   }

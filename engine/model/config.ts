@@ -10,6 +10,7 @@ import {
   type Metadata,
 } from '../format/metadata'
 import { EngineError } from '../protocol/errors'
+import { defaultAlibiBias } from './alibi'
 import { readRopeScaling, unscaled, type RopeScaling } from './rope-scaling'
 
 export interface ModelConfig {
@@ -29,6 +30,8 @@ export interface ModelConfig {
   readonly ffn: number
   /** Rows of the token embedding, padding included. */
   readonly vocabulary: number
+  /** Rows of the output matrix are divided by their lengths. */
+  readonly unitRows: boolean
   readonly normEps: number
   readonly scales: Scales
   /** What q . k is multiplied by. */
@@ -40,6 +43,8 @@ export interface ModelConfig {
   readonly windows: readonly (number | undefined)[]
   /** Undefined in a model with ALiBi, whose attention itself knows distances. */
   readonly rope: RopeConfig | undefined
+  /** Exponent of the flattest slope of ALiBi, which is 2^-this; undefined without ALiBi. */
+  readonly alibiBias: number | undefined
   /** Of layers with a window. */
   readonly localRope: RopeConfig | undefined
   /** Widths of the latent vectors, in families that have them. */
@@ -79,6 +84,7 @@ export function readConfig(spec: TransformerSpec, checkpoint: Checkpoint): Model
   const embeddingName = `${layoutOf(spec, checkpoint.layout).tensors.embedding}.weight`
   const embedding = checkpoint.tensors.get(embeddingName)
   if (!embedding) throw missingTensor(embeddingName)
+  const vocabulary = embedding.shape[0] ?? 0
   const hidden = count('embedding_length')
   const layers = count('block_count')
   const heads = count('attention.head_count')
@@ -98,8 +104,9 @@ export function readConfig(spec: TransformerSpec, checkpoint: Checkpoint): Model
     )
   }
   const context = count('context_length')
-  const alibi = optionalBooleanOf(metadata, key('attention.alibi')) ?? layers === spec.position.alibiLayers
-  const rope = alibi ? undefined : readRope(spec, metadata, architecture, headDim, context)
+  const alibiBias =
+    stored('attention.max_alibi_bias') ?? (layers === spec.position.alibiLayers ? defaultAlibiBias : 0)
+  const rope = alibiBias > 0 ? undefined : readRope(spec, metadata, architecture, headDim, context)
   const windows = readWindows(spec, metadata, key, layers)
   const hiddenScale = layers === spec.attention.hiddenScaleLayers
   const chunkLength = stored('attention.chunk_length')
@@ -113,7 +120,9 @@ export function readConfig(spec: TransformerSpec, checkpoint: Checkpoint): Model
     headDim,
     valueDim,
     ffn: count('feed_forward_length') / (spec.mlp.widthDoubled ? 2 : 1),
-    vocabulary: embedding.shape[0] ?? 0,
+    vocabulary,
+    unitRows:
+      optionalBooleanOf(metadata, key('output_rows_normalized')) ?? vocabulary === spec.head.unitRowsAt,
     normEps: numberOf(
       metadata,
       key(spec.norm.kind === 'rms' ? 'attention.layer_norm_rms_epsilon' : 'attention.layer_norm_epsilon'),
@@ -124,6 +133,7 @@ export function readConfig(spec: TransformerSpec, checkpoint: Checkpoint): Model
     logitSoftcap: stored('final_logit_softcapping'),
     windows,
     rope,
+    alibiBias: alibiBias > 0 ? alibiBias : undefined,
     localRope:
       rope && windows.some((window) => window !== undefined) ? localRope(spec, stored, rope) : undefined,
     latent: spec.attention.latent && {
@@ -208,15 +218,15 @@ function readScales(
     return { embedding, branch: 1, residual, logits: 1 }
   }
   const divisor = stored('logit_scale')
-  const depth = stored('scale_depth') ?? spec.muP.depth
+  const depth = stored('scale_depth') ?? spec.muP.depth ?? Math.sqrt(layers)
   const scales = {
-    embedding: stored('embedding_scale') ?? spec.muP.embedding,
+    embedding: stored('embedding_scale') ?? spec.muP.embedding ?? 1,
     branch: stored('residual_scale') ?? depth / Math.sqrt(layers),
     residual,
     // The key holds a divisor of one or more, but some converters wrote its inverse.
     logits:
       divisor === undefined
-        ? (stored('dim_model_base') ?? spec.muP.baseHidden) / hidden
+        ? (stored('dim_model_base') ?? spec.muP.baseHidden ?? hidden) / hidden
         : Math.min(divisor, 1 / divisor),
   }
   const wrong = Object.entries(scales).find(([, scale]) => !(scale > 0 && Number.isFinite(scale)))

@@ -89,7 +89,7 @@ class TransformerBuilder {
     const head = tied ? names.embedding : names.head
     const scale = config.scales.logits
     let logits = this.#linear(normed, head, config.vocabulary, 'absent', 'logits', { scale })
-    if (spec.head.unitRowsAt === config.vocabulary) {
+    if (config.unitRows) {
       const weight = this.#weights.add(`${head}.lengths`, {
         kind: 'inverse-row-lengths',
         tensor: `${head}.weight`,
@@ -169,7 +169,7 @@ class TransformerBuilder {
       scale: config.attentionScale,
       window: window !== undefined && window < context ? window : undefined,
       softcap: config.attentionSoftcap,
-      slopes: config.rope === undefined ? this.#slopes() : undefined,
+      slopes: config.alibiBias === undefined ? undefined : this.#slopes(config.alibiBias),
       prefix: spec.attention.prefix === true,
       chunks: chunks && {
         length: chunks.length,
@@ -314,9 +314,9 @@ class TransformerBuilder {
     return out
   }
 
-  #slopes(): WeightRef {
+  #slopes(maxBias: number): WeightRef {
     const { heads } = this.file.config
-    const values = (): Float32Array => alibiSlopes(heads)
+    const values = (): Float32Array => alibiSlopes(heads, maxBias)
     return this.#weights.add('alibi.slopes', { kind: 'computed', rows: 1, cols: heads, from: [], values })
   }
 

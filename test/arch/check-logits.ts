@@ -58,7 +58,17 @@ export function checkLogits(target: Target): void {
         try {
           const matrices = [...checkpoint.tensors.values()].filter((tensor) => tensor.shape.length > 1)
           weights = [...new Set(matrices.map((tensor) => tensor.type))].sort().join(' ')
-          model = await loadModel({ checkpoint, backend, log: silentLog, progress: noProgress }, live)
+          const { context: contextLength } = tiny
+          model = await loadModel(
+            {
+              checkpoint,
+              backend,
+              log: silentLog,
+              progress: noProgress,
+              ...(contextLength !== undefined && { contextLength }),
+            },
+            live,
+          )
         } finally {
           await checkpoint.close()
         }

@@ -13,6 +13,8 @@ export interface TinyCheckpoint {
   readonly architecture: string
   readonly vocabulary: number
   readonly tokens: readonly number[]
+  /** Tokens for which the model is to be opened, when the logits depend on that. */
+  readonly context?: number
   /** [tokens, vocabulary] */
   readonly logits: Float32Array
 }
@@ -49,6 +51,7 @@ function readModel(name: string, model: string, expectations: string): TinyCheck
     architecture: string
     vocabulary: number
     tokens: number[]
+    context?: number
     logits: string
   }
   const bytes = Uint8Array.from(Buffer.from(expected.logits, 'base64'))

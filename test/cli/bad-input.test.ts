@@ -86,7 +86,7 @@ describe('bad input', function () {
       args: `${generate} FOLDER/mamba.gguf --prompt a`,
       code: 3,
       error:
-        /^hearth: .*mamba\.gguf: The model's architecture "mamba" is not supported; known: llama, qwen2, qwen3, gemma, minicpm\.\n {2}Choose another/,
+        /^hearth: .*mamba\.gguf: The model's architecture "mamba" is not supported; known: llama, .*\.\n {2}Choose another/,
     },
     {
       name: 'a missing tensor',

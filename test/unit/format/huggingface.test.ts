@@ -179,7 +179,7 @@ describe('config.json as metadata', () => {
       {
         name: 'a family without a row',
         config: { model_type: 'gpt_neo' },
-        says: /model type "gpt_neo".*known: llama, mistral, qwen2, qwen3, gemma, minicpm/,
+        says: /model type "gpt_neo".*known: llama, mistral, /,
       },
       {
         name: 'MiniCPM without its scales',
@@ -237,6 +237,121 @@ describe('config.json as metadata', () => {
     it(`refuses ${name}`, () =>
       refusesNow(() => read({ ...llama, ...config }), code ?? 'unsupported-arch', says))
   }
+
+  const chatglm = {
+    model_type: 'chatglm',
+    num_layers: 2,
+    hidden_size: 64,
+    ffn_hidden_size: 96,
+    num_attention_heads: 4,
+    multi_query_group_num: 2,
+    kv_channels: 16,
+    layernorm_epsilon: 1e-5,
+    padded_vocab_size: 100,
+    seq_length: 512,
+  }
+  const qwen = {
+    model_type: 'qwen',
+    seq_length: 128,
+    max_position_embeddings: 512,
+    rotary_emb_base: 20000,
+    no_bias: true,
+  }
+  const variants: readonly {
+    name: string
+    config: Record<string, unknown>
+    keys: Record<string, unknown>
+  }[] = [
+    {
+      name: 'Baichuan 7B: rotary positions, as they have a longest one',
+      config: { ...llama, model_type: 'baichuan', model_max_length: 256 },
+      keys: {
+        'baichuan.context_length': 512,
+        'baichuan.attention.max_alibi_bias': undefined,
+        'baichuan.output_rows_normalized': undefined,
+      },
+    },
+    {
+      name: 'Baichuan 2 13B: ALiBi, and a head of unit rows',
+      config: {
+        ...llama,
+        model_type: 'baichuan',
+        max_position_embeddings: undefined,
+        model_max_length: 256,
+        z_loss_weight: 0,
+      },
+      keys: {
+        'baichuan.context_length': 256,
+        'baichuan.attention.max_alibi_bias': 8,
+        'baichuan.output_rows_normalized': true,
+      },
+    },
+    {
+      name: 'ChatGLM 3 with a ratio: another base',
+      config: { ...chatglm, _name_or_path: 'THUDM/chatglm3-6b-32k', rope_ratio: 50 },
+      keys: {
+        'chatglm.rope.dimension_count': 8,
+        'chatglm.rope.freq_base': 5e5,
+        'chatglm.rope.scaling.type': undefined,
+      },
+    },
+    {
+      name: 'ChatGLM 2 with a ratio: divided positions',
+      config: { ...chatglm, _name_or_path: 'THUDM/chatglm2-6b-32k', rope_ratio: 4 },
+      keys: {
+        'chatglm.rope.freq_base': undefined,
+        'chatglm.rope.scaling.type': 'linear',
+        'chatglm.rope.scaling.factor': 4,
+      },
+    },
+    {
+      name: 'Qwen 1: the length from which on it grows',
+      config: qwen,
+      keys: {
+        'qwen.context_length': 512,
+        'qwen.rope.freq_base': 20000,
+        'qwen.attention.log_scale_from': 128,
+        'qwen.rope.scaling.type': 'dynamic-steps',
+        'qwen.rope.scaling.original_context_length': 128,
+      },
+    },
+    {
+      name: 'Qwen 1 that does not grow',
+      config: { ...qwen, use_logn_attn: false, use_dynamic_ntk: false },
+      keys: { 'qwen.attention.log_scale_from': undefined, 'qwen.rope.scaling.type': undefined },
+    },
+    {
+      name: 'GLM-4 turns half of a head',
+      config: { ...llama, model_type: 'glm', head_dim: 24 },
+      keys: { 'glm.rope.dimension_count': 12 },
+    },
+    {
+      name: 'GLM-4 with a share of its own',
+      config: { ...llama, model_type: 'glm', partial_rotary_factor: 0.25 },
+      keys: { 'glm.rope.dimension_count': 4 },
+    },
+  ]
+  for (const { name, config, keys } of variants) {
+    it(name, () => {
+      const found = read(config)
+      assert.deepEqual(Object.fromEntries(Object.keys(keys).map((key) => [key, found[key]])), keys)
+    })
+  }
+
+  const others: readonly { name: string; config: Record<string, unknown>; says: RegExp }[] = [
+    {
+      name: 'a ChatGLM whose branches join a normed stream',
+      config: { ...chatglm, apply_residual_connection_post_layernorm: true },
+      says: /apply_residual_connection_post_layernorm of "true" cannot be run; known: false/,
+    },
+    {
+      name: 'a Qwen with biases everywhere',
+      config: { ...qwen, no_bias: false },
+      says: /no_bias of "false" cannot be run; known: true/,
+    },
+  ]
+  for (const { name, config, says } of others)
+    it(`refuses ${name}`, () => refusesNow(() => read(config), 'unsupported-arch', says))
 
   it("Llama 3's divisors: short waves stay, long ones are divided, between is a blend", () => {
     const factors = llama3Divisors(2e4, 16, { factor: 8, original: 26, low: 1, high: 4 })

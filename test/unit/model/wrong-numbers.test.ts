@@ -17,12 +17,7 @@ describe('a model file with a wrong number', () => {
   check('llama.block_count', 3, 'bad-file', /lacks the tensor "blk\.2\./)
   check('llama.block_count', 1, 'unsupported-arch', /"blk\.1\..*does not understand/)
   check('llama.block_count', 0, 'bad-file', /must be a positive whole number/)
-  check(
-    'general.architecture',
-    'mamba',
-    'unsupported-arch',
-    /"mamba" is not supported; known: llama, qwen2, qwen3, gemma, minicpm/,
-  )
+  check('general.architecture', 'mamba', 'unsupported-arch', /"mamba" is not supported; known: llama, /)
   check('minicpm.logit_scale', 0, 'bad-file', /scale of the logits comes to 0/, 'minicpm-f32')
   check('minicpm.residual_scale', NaN, 'bad-file', /scale of the branch comes to NaN/, 'minicpm-f32')
 })
