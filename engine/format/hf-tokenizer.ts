@@ -3,17 +3,13 @@
 import { quote } from '../base/quote'
 import { EngineError } from '../protocol/errors'
 import type { MetadataValue } from './checkpoint'
+import { deepseekLetters } from './deepseek-letters'
+import { addSpecialTokens, type HuggingfaceTokenFiles } from './hf-special-tokens'
 import type { JsonFields } from './json-fields'
 
-/** The files of a folder that say something about tokens; only the first is always there. */
-export interface HuggingfaceTokenizerFiles {
+/** A folder with a tokenizer.json. */
+export interface HuggingfaceTokenizerFiles extends HuggingfaceTokenFiles {
   tokenizer: JsonFields
-  tokenizerConfig: JsonFields | undefined
-  specialTokensMap: JsonFields | undefined
-  generationConfig: JsonFields | undefined
-  config: JsonFields
-  /** Text of chat_template.jinja. */
-  chatTemplate: string | undefined
 }
 
 /**
@@ -34,7 +30,7 @@ export function readHuggingfaceTokenizer(files: HuggingfaceTokenizerFiles): Map<
     set(metadata, 'model', 'gpt2')
     set(metadata, 'merges', readMerges(model))
     const signature = wordsSignature(tokenizer, model)
-    const name = preTokenizers.get(signature)
+    const name = preTokenizers.get(signature.normalize('NFC'))
     if (name !== undefined) set(metadata, 'pre', name)
     else warnings.push(`${tokenizer.file}: its rules for words (${signature.slice(0, 200)}) are unknown.`)
     const normalizers = parts(tokenizer.optionalFields('normalizer'), 'normalizers').map((part) =>
@@ -63,9 +59,9 @@ export function readHuggingfaceTokenizer(files: HuggingfaceTokenizerFiles): Map<
     )
   }
 
-  addSpecialTokens(metadata, files, vocabulary.ids)
-  const template = files.chatTemplate ?? readChatTemplate(files.tokenizerConfig)
-  if (template !== undefined) metadata.set('tokenizer.chat_template', template)
+  addSpecialTokens(metadata, files, vocabulary.ids, (bos) =>
+    templateStartsWithBos(files.tokenizer, bos, vocabulary.ids),
+  )
   if (warnings.length > 0) metadata.set('hearth.tokenizer.warnings', warnings)
   return metadata
 }
@@ -191,7 +187,8 @@ function wordsSignature(tokenizer: JsonFields, model: JsonFields): string {
       const isolated = /^isolated$/i.test(behavior) && part.optionalBoolean('invert') !== true
       // A split that removes what matches, and keeps what lies between, cuts at the same places when everything matches.
       const removed = /^removed$/i.test(behavior) && part.optionalBoolean('invert') === true
-      const regex = pattern?.optionalText('Regex') ?? ''
+      // Some files write line breaks as escapes of the regex, others as escapes of JSON.
+      const regex = (pattern?.optionalText('Regex') ?? '').replaceAll('\r', '\\r').replaceAll('\n', '\\n')
       if (regex !== '' && (isolated || removed)) return [`regex ${regex}`]
     }
     return [type]
@@ -209,6 +206,15 @@ const cased = (ending: string, digits: string): string =>
 const deepseekV3 =
   '[!"#$%&\'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\\r\\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+'
 
+const deepseekLlm = [
+  String.raw`regex [\r\n]`,
+  String.raw`regex \s?[${deepseekLetters}]+`,
+  String.raw`regex \s?[!-/:-~！-／：-～‘-‟${'\u3000'}-。]+`,
+  String.raw`regex \s+$`,
+  'regex [一-龥\u0800-一가-\ud7ff]+',
+  'digit',
+].join(' & ')
+
 /** Signature to the name that converters write into `tokenizer.ggml.pre`; the rules for each name are in tokenizer/pretokenize.ts. */
 const preTokenizers = new Map<string, string>([
   ['gpt2', 'gpt-2'],
@@ -222,6 +228,7 @@ const preTokenizers = new Map<string, string>([
     String.raw`regex [\r\n] & regex \s?\p{L}+ & regex \s?\p{P}+ & regex [一-龥ࠀ-一가-퟿]+ & digit`,
     'deepseek-coder',
   ],
+  [deepseekLlm.normalize('NFC'), 'deepseek-llm'],
   [String.raw`regex \p{N}{1,3} & regex [一-龥぀-ゟ゠-ヿ]+ & regex ` + deepseekV3, 'deepseek-v3'],
 ])
 
@@ -243,55 +250,6 @@ function spacePlace(tokenizer: JsonFields): { where: 'every' | 'first'; once: bo
   return undefined
 }
 
-/** Key of a GGUF, and field of tokenizer_config.json and special_tokens_map.json. */
-const namedTokens = [
-  ['bos_token_id', 'bos_token'],
-  ['eos_token_id', 'eos_token'],
-  ['unknown_token_id', 'unk_token'],
-  ['padding_token_id', 'pad_token'],
-] as const
-
-function addSpecialTokens(
-  metadata: Map<string, MetadataValue>,
-  files: HuggingfaceTokenizerFiles,
-  ids: ReadonlyMap<string, number>,
-): void {
-  for (const [key, field] of namedTokens) {
-    const spelling = spellingOf(files.tokenizerConfig, field) ?? spellingOf(files.specialTokensMap, field)
-    const id = spelling === undefined ? undefined : ids.get(spelling)
-    if (id !== undefined) set(metadata, key, id)
-  }
-  const configs = [files.generationConfig, files.config]
-  const bos = configs.flatMap((config) => numbers(config?.optional('bos_token_id')))[0]
-  if (!metadata.has('tokenizer.ggml.bos_token_id') && bos !== undefined) set(metadata, 'bos_token_id', bos)
-  // GGUF has three names for tokens that end an answer, and no published model has more than three of them.
-  const named = metadata.get('tokenizer.ggml.eos_token_id')
-  const listed = configs.flatMap((config) => numbers(config?.optional('eos_token_id')))
-  const ends = [...new Set([...(typeof named === 'number' ? [named] : []), ...listed])]
-  for (const [i, key] of ['eos_token_id', 'eot_token_id', 'eom_token_id'].entries()) {
-    const id = ends[i]
-    if (id !== undefined) set(metadata, key, id)
-  }
-  set(
-    metadata,
-    'add_bos_token',
-    files.tokenizerConfig?.optionalBoolean('add_bos_token') ??
-      templateStartsWithBos(files.tokenizer, metadata.get('tokenizer.ggml.bos_token_id'), ids),
-  )
-}
-
-/** A token is given as its text, or as an object that describes it. */
-function spellingOf(file: JsonFields | undefined, field: string): string | undefined {
-  if (file === undefined) return undefined
-  return typeof file.optional(field) === 'string'
-    ? file.optionalText(field)
-    : file.optionalFields(field)?.optionalText('content')
-}
-
-function numbers(value: unknown): number[] {
-  return [value].flat().filter((item): item is number => typeof item === 'number')
-}
-
 function templateStartsWithBos(
   tokenizer: JsonFields,
   bos: MetadataValue | undefined,
@@ -303,13 +261,4 @@ function templateStartsWithBos(
     if (first !== undefined && ids.get(first) === bos) return true
   }
   return false
-}
-
-/** One template, or several by name. */
-function readChatTemplate(tokenizerConfig: JsonFields | undefined): string | undefined {
-  if (tokenizerConfig === undefined) return undefined
-  if (typeof tokenizerConfig.optional('chat_template') === 'string')
-    return tokenizerConfig.optionalText('chat_template')
-  const named = tokenizerConfig.optionalFieldsList('chat_template')
-  return named?.find((row) => row.optionalText('name') === 'default')?.optionalText('template')
 }

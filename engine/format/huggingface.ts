@@ -6,6 +6,7 @@ import type { Checkpoint, MetadataValue } from './checkpoint'
 import { readHuggingfaceConfig } from './hf-config'
 import { readRwkvConfig } from './hf-config-rwkv'
 import { readHuggingfaceTokenizer } from './hf-tokenizer'
+import { readVocabularyFile, vocabularyFiles } from './hf-vocabulary-file'
 import { readJsonFile, type JsonFields } from './json-fields'
 import { FileMetadata, numberOf, stringOf } from './metadata'
 import { describeRwkv, hasRwkvNames } from './rwkv-checkpoint'
@@ -23,25 +24,11 @@ export async function huggingfaceCheckpoint(folder: string, signal?: AbortSignal
       hint: 'Give the path of a .gguf file, or of a folder with config.json, tokenizer.json and safetensors.',
     })
   }
-  const json = (name: string): Promise<JsonFields> => readJsonFile(path.join(folder, name), signal)
-  const optionalJson = async (name: string): Promise<JsonFields | undefined> =>
-    names.includes(name) ? json(name) : undefined
-
-  const config = await json('config.json')
+  const config = await readJsonFile(path.join(folder, 'config.json'), signal)
   const rwkv = readRwkvConfig(config)
   if (rwkv !== undefined) return rwkvFolder(folder, names, rwkv, signal)
   const { metadata: numbers, head, tied } = readHuggingfaceConfig(config, path.basename(path.resolve(folder)))
-  if (!names.includes('tokenizer.json')) throw noTokenizer(folder, names)
-  const tokens = readHuggingfaceTokenizer({
-    tokenizer: await json('tokenizer.json'),
-    tokenizerConfig: await optionalJson('tokenizer_config.json'),
-    specialTokensMap: await optionalJson('special_tokens_map.json'),
-    generationConfig: await optionalJson('generation_config.json'),
-    config,
-    chatTemplate: names.includes('chat_template.jinja')
-      ? await readText(path.join(folder, 'chat_template.jinja'), signal)
-      : undefined,
-  })
+  const tokens = await readTokens(folder, names, config, signal)
   const metadata = new FileMetadata(folder)
   for (const [key, value] of [...numbers, ...tokens]) metadata.set(key, value)
 
@@ -102,39 +89,61 @@ async function rwkvFolder(
   }
 }
 
-// Templates have some kilobytes.
-const mostTemplateBytes = 4_000_000
-
-async function readText(file: string, signal?: AbortSignal): Promise<string> {
-  const source = await openFile(file)
-  try {
-    if (source.size > mostTemplateBytes) {
-      throw new EngineError(
-        'bad-file',
-        `${file} has ${source.size} bytes, more than the possible ${mostTemplateBytes}.`,
-        {
-          hint: 'The file is damaged. Download the whole folder of the model again.',
-        },
-      )
-    }
-    return new TextDecoder().decode(await source.read(0, source.size, signal))
-  } finally {
-    await source.close()
+/** From tokenizer.json, or else from the file of the library that the tokenizer was made with. */
+async function readTokens(
+  folder: string,
+  names: readonly string[],
+  config: JsonFields,
+  signal: AbortSignal | undefined,
+): Promise<Map<string, MetadataValue>> {
+  const optionalJson = async (name: string): Promise<JsonFields | undefined> =>
+    names.includes(name) ? readJsonFile(path.join(folder, name), signal) : undefined
+  const files = {
+    tokenizerConfig: await optionalJson('tokenizer_config.json'),
+    specialTokensMap: await optionalJson('special_tokens_map.json'),
+    generationConfig: await optionalJson('generation_config.json'),
+    config,
+    chatTemplate: names.includes('chat_template.jinja')
+      ? new TextDecoder().decode(
+          await readBytes(path.join(folder, 'chat_template.jinja'), mostBytes.template, signal),
+        )
+      : undefined,
   }
-}
+  const tokenizer = await optionalJson('tokenizer.json')
+  if (tokenizer !== undefined) return readHuggingfaceTokenizer({ ...files, tokenizer })
 
-function noTokenizer(folder: string, names: readonly string[]): EngineError {
-  const other = names.find((name) => name === 'tokenizer.model' || name.endsWith('.tiktoken'))
-  if (other !== undefined) {
-    return new EngineError(
-      'unsupported-arch',
-      `${folder} has a ${other} and no tokenizer.json, which is the only form that is read.`,
+  const name = vocabularyFiles.flatMap((ending) => names.filter((file) => file.endsWith(ending)))[0]
+  if (name === undefined) {
+    throw new EngineError(
+      'model-missing',
+      `${folder} has no tokenizer.json, and no other tokenizer either.`,
       {
-        hint: 'Choose a GGUF of this model, or save its tokenizer once with transformers, which writes tokenizer.json.',
+        hint: 'Download the whole folder of the model, not only its weights.',
       },
     )
   }
-  return new EngineError('model-missing', `${folder} has no tokenizer.json.`, {
-    hint: 'Download the whole folder of the model, not only its weights.',
-  })
+  const file = path.join(folder, name)
+  const bytes = await readBytes(file, mostBytes.vocabulary, signal)
+  return readVocabularyFile({ ...files, file, bytes, addedTokens: await optionalJson('added_tokens.json') })
+}
+
+const mostBytes = {
+  // Templates have some kilobytes.
+  template: 4_000_000,
+  // The largest, of Gemma 3, has 5 MB.
+  vocabulary: 64_000_000,
+} as const
+
+async function readBytes(file: string, most: number, signal: AbortSignal | undefined): Promise<Uint8Array> {
+  const source = await openFile(file)
+  try {
+    if (source.size > most) {
+      throw new EngineError('bad-file', `${file} has ${source.size} bytes, more than the possible ${most}.`, {
+        hint: 'The file is damaged. Download the whole folder of the model again.',
+      })
+    }
+    return await source.read(0, source.size, signal)
+  } finally {
+    await source.close()
+  }
 }

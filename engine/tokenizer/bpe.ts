@@ -1,7 +1,10 @@
 // Byte-level BPE, the tokenizer of GPT-2, Llama 3, Qwen and their kin: words to bytes to merges.
-import { maxRank, mergeNeighbors } from './merge'
+import { byteAlphabet } from '../format/byte-alphabet'
+import { mergeNeighbors } from './merge'
+import { pairsFromMerges, pairsFromSpellings } from './pairs'
 import { splitWords } from './pretokenize'
 import { textTokens, type TextCodec, type Vocabulary } from './vocabulary'
+import { WordCache } from './word-cache'
 
 export interface BpeOptions {
   /** Regexes of pretokenize.ts, applied in order. */
@@ -15,14 +18,27 @@ export interface Bpe extends TextCodec {
   readonly brokenMerges: number
 }
 
-/** `merges` are "left right" in order of rank. */
-export function createBpe(vocabulary: Vocabulary, merges: readonly string[], options: BpeOptions): Bpe {
+/**
+ * `merges` are "left right" in order of rank. The files of tiktoken have none: there any two neighbors merge that are a token together,
+ * the lowest token number first.
+ */
+export function createBpe(
+  vocabulary: Vocabulary,
+  merges: readonly string[] | 'by-number',
+  options: BpeOptions,
+): Bpe {
   const ids = textTokens(vocabulary)
   const byteIds = Int32Array.from(byteAlphabet, (character) => ids.get(character) ?? missing)
-  const table = readMerges(merges, ids)
-  const cache = new Map<string, readonly number[]>()
+  const merged = merges === 'by-number' ? undefined : pairsFromMerges(merges, ids)
+  const pairs =
+    merged ??
+    pairsFromSpellings(
+      (token) => vocabulary.tokens[token] ?? '',
+      ids,
+      (token) => token,
+    )
 
-  const encodeWord = (word: string): readonly number[] => {
+  const words = new WordCache((word) => {
     if (options.wholeWords) {
       const whole = ids.get(spell(word))
       if (whole !== undefined) return [whole]
@@ -33,54 +49,30 @@ export function createBpe(vocabulary: Vocabulary, merges: readonly string[], opt
       const id = byteIds[byte] ?? missing
       if (id !== missing) symbols.push(id)
     }
-    const pair = (left: number, right: number): number => pairKey(symbols[left] ?? 0, symbols[right] ?? 0)
+    const symbolAt = (at: number): number => symbols[at] ?? 0
     return mergeNeighbors(symbols.length, {
-      rank: (left, right) => table.ranks.get(pair(left, right)) ?? -1,
+      rank: (left, right) => pairs.rank(symbolAt(left), symbolAt(right)),
       join: (left, right) => {
-        symbols[left] = table.results[table.ranks.get(pair(left, right)) ?? 0] ?? 0
+        symbols[left] = pairs.join(symbolAt(left), symbolAt(right))
       },
-    }).map((symbol) => symbols[symbol] ?? 0)
-  }
+    }).map(symbolAt)
+  })
 
   return {
-    brokenMerges: table.broken,
+    brokenMerges: merged?.broken ?? 0,
     encode: (text, _previous, into) => {
       for (const word of splitWords(text, options.words)) {
-        let tokens = cache.get(word)
-        if (tokens === undefined) {
-          tokens = encodeWord(word)
-          if (word.length <= longestCachedWord) {
-            if (cache.size >= maxCachedWords) cache.clear()
-            cache.set(word, tokens)
-          }
-        }
         // Not push(...tokens): a word of 200 KB has more tokens than a call can have arguments.
-        for (const token of tokens) into.push(token)
+        for (const token of words.tokensOf(word)) into.push(token)
       }
     },
     bytesOf: (token) => bytesOfSpelling(vocabulary.tokens[token] ?? ''),
   }
 }
 
-/**
- * The printable character that stands for each byte: printable Latin-1 stands for itself, the other 68 bytes take U+0100 and up
- * in order. From OpenAI's GPT-2 encoder.
- */
-export const byteAlphabet: readonly string[] = makeByteAlphabet()
-
 const byteOfCharacter = new Map(byteAlphabet.map((character, byte) => [character, byte]))
 const encoder = new TextEncoder()
 const missing = -1
-const maxCachedWords = 50_000
-const longestCachedWord = 64
-
-function makeByteAlphabet(): string[] {
-  let next = 0x100
-  return Array.from({ length: 256 }, (_, byte) => {
-    const printable = (byte >= 33 && byte <= 126) || (byte >= 161 && byte !== 173)
-    return String.fromCharCode(printable ? byte : next++)
-  })
-}
 
 function spell(word: string): string {
   let spelling = ''
@@ -97,37 +89,4 @@ function bytesOfSpelling(spelling: string): Uint8Array {
     else bytes.push(byte)
   }
   return Uint8Array.from(bytes)
-}
-
-// Token numbers stay below 2^26, so a pair is exact in a double.
-function pairKey(left: number, right: number): number {
-  return left * 2 ** 26 + right
-}
-
-interface MergeTable {
-  /** Rank of a pair of tokens; the rank is also its index in `results`. */
-  ranks: Map<number, number>
-  results: Int32Array
-  broken: number
-}
-
-function readMerges(merges: readonly string[], ids: ReadonlyMap<string, number>): MergeTable {
-  const ranks = new Map<number, number>()
-  const results = new Int32Array(merges.length)
-  let broken = 0
-  merges.slice(0, maxRank).forEach((merge, rank) => {
-    // The first symbol is never empty, so a space at index 0 belongs to it.
-    const space = merge.indexOf(' ', 1)
-    const left = ids.get(merge.slice(0, space))
-    const right = ids.get(merge.slice(space + 1))
-    const result = ids.get(merge.slice(0, space) + merge.slice(space + 1))
-    if (left === undefined || right === undefined || result === undefined) {
-      broken++
-      return
-    }
-    const key = pairKey(left, right)
-    results[rank] = result
-    if (!ranks.has(key)) ranks.set(key, rank)
-  })
-  return { ranks, results, broken }
 }

@@ -20,9 +20,10 @@ import { noVocabulary } from './no-vocabulary'
 import { wordRules } from './pretokenize'
 import { createRwkvWorld } from './rwkv-world'
 import { isControl, specialSplitter } from './specials'
-import { createSpm, type SpmMerges } from './spm'
+import { createNormalizer } from './sentencepiece-text'
+import { createSpm, type SpmMerges, type SpmOptions } from './spm'
 import type { Tokenizer } from './tokenizer'
-import { tokenTypes, type TextCodec, type Vocabulary } from './vocabulary'
+import { tokenFinder, tokenTypes, type TextCodec, type Vocabulary } from './vocabulary'
 
 /**
  * The tokenizer of a model, and what its users should know about it. Throws EngineError `bad-file` when the metadata contradicts
@@ -39,7 +40,7 @@ export function tokenizerFromMetadata(metadata: Metadata): { tokenizer: Tokenize
 
   const { codec, addBos } = kind.codec(metadata, vocabulary, warnings)
   const bos = id('bos_token_id', kind.bos)
-  const split = specialSplitter(vocabulary)
+  const split = specialSplitter(vocabulary, codec.findsUserDefined !== true)
   // Folders of Hugging Face say that their text is to be composed first; a GGUF cannot say it.
   const nfc = optionalBooleanOf(metadata, 'hearth.tokenizer.nfc') === true
   const wantsBos = (optionalBooleanOf(metadata, key('add_bos_token')) ?? addBos) && bos !== undefined
@@ -56,7 +57,11 @@ export function tokenizerFromMetadata(metadata: Metadata): { tokenizer: Tokenize
       let previous: number | undefined
       for (const fragment of split(pieces)) {
         if (typeof fragment === 'number') tokens.push((previous = fragment))
-        else codec.encode(nfc ? fragment.normalize('NFC') : fragment, previous, tokens)
+        else {
+          // Half a surrogate pair has no bytes in UTF-8; what stands for broken text is the same everywhere.
+          const text = fragment.replace(/\p{Surrogate}/gu, '\ufffd')
+          codec.encode(nfc ? text.normalize('NFC') : text, previous, tokens)
+        }
       }
       if (wantsBos && tokens[0] !== bos) tokens.unshift(bos)
       return tokens
@@ -64,8 +69,9 @@ export function tokenizerFromMetadata(metadata: Metadata): { tokenizer: Tokenize
     bytesOf: (token) => {
       const type = vocabulary.types[token]
       if (type === undefined || isControl(type)) return nothing
-      // The spelling of a user-defined token is its text, in both kinds of vocabulary.
-      if (type === tokenTypes.userDefined) return textEncoder.encode(vocabulary.tokens[token])
+      // The spelling of a user-defined token that is cut out of text is that text.
+      if (type === tokenTypes.userDefined && codec.findsUserDefined !== true)
+        return textEncoder.encode(vocabulary.tokens[token])
       return codec.bytesOf(token)
     },
     pieceOf: (token) => vocabulary.tokens[token] ?? '',
@@ -88,7 +94,10 @@ const kinds: Readonly<Record<string, Kind>> = {
     codec: (metadata, vocabulary, warnings) => {
       const { rules, warning } = wordRules(optionalStringOf(metadata, key('pre')))
       if (warning !== undefined) warnings.push(warning)
-      const codec = createBpe(vocabulary, stringsOf(metadata, key('merges')), rules)
+      const merges = readMerges(metadata, vocabulary)
+      // tiktoken looks for the whole word first.
+      const wholeWords = rules.wholeWords || merges === 'by-number'
+      const codec = createBpe(vocabulary, merges, { words: rules.words, wholeWords })
       if (codec.brokenMerges > 0) {
         warnings.push(
           `${codec.brokenMerges} merges of the tokenizer name tokens it does not have; they are ignored.`,
@@ -102,6 +111,7 @@ const kinds: Readonly<Record<string, Kind>> = {
     eos: 2,
     codec: (metadata, vocabulary) => {
       const codec = createSpm(vocabulary, readSpmMerges(metadata, vocabulary), {
+        ...sentencePieceOptions(metadata, vocabulary),
         spaceAfter:
           spaceAfter[optionalStringOf(metadata, 'hearth.tokenizer.space_prefix') ?? ''] ?? 'control',
         addSpacePrefix: optionalBooleanOf(metadata, key('add_space_prefix')) ?? true,
@@ -128,7 +138,45 @@ function readSpmMerges(metadata: Metadata, vocabulary: Vocabulary): SpmMerges {
   if (pairs !== undefined) return { pairs }
   const scores = numbersOf(metadata, key('scores'))
   requireLength(metadata, 'scores', scores.length, vocabulary.tokens.length)
-  return { scores }
+  return optionalBooleanOf(metadata, 'hearth.tokenizer.unigram') === true ? { unigram: scores } : { scores }
+}
+
+/**
+ * In SentencePiece, user-defined pieces are part of the text: they are found in its normal form, and never merge. In Hugging Face's form of
+ * the same tokenizers they are cut out before. How text is brought to its normal form only a SentencePiece model itself says.
+ */
+function sentencePieceOptions(
+  metadata: Metadata,
+  vocabulary: Vocabulary,
+): Pick<SpmOptions, 'normalize' | 'userDefinedAt'> {
+  if (metadata.has('hearth.tokenizer.pairs')) return {}
+  const userDefinedAt = tokenFinder(
+    vocabulary,
+    (type) => type === tokenTypes.userDefined,
+    // Some converters write spaces as they are.
+    (spelling) => spelling.replaceAll(' ', '\u2581'),
+  )
+  const spellingAt = (text: string, at: number): string | undefined => {
+    const id = userDefinedAt(text, at)
+    return id === undefined ? undefined : vocabulary.tokens[id]
+  }
+  const rules = {
+    replacements: optionalStringsOf(metadata, 'hearth.tokenizer.replacements') ?? [],
+    removeExtraSpaces: optionalBooleanOf(metadata, 'hearth.tokenizer.remove_extra_spaces') ?? false,
+  }
+  return { normalize: createNormalizer(rules, spellingAt), userDefinedAt }
+}
+
+function readMerges(metadata: Metadata, vocabulary: Vocabulary): readonly string[] | 'by-number' {
+  if (optionalBooleanOf(metadata, 'hearth.tokenizer.ranked') === true) return 'by-number'
+  const merges = optionalStringsOf(metadata, key('merges'))
+  // A vocabulary of hardly more than the 256 bytes may really have none.
+  const bytesAlone = vocabulary.tokens.length < 512
+  if (merges !== undefined && (merges.length > 0 || bytesAlone)) return merges
+  throw badMetadata(
+    metadata,
+    `it has no merges (${key('merges')}), and without them every word falls apart into bytes`,
+  )
 }
 
 /** Metadata keys of further tokens that end an answer. */

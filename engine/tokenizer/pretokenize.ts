@@ -1,5 +1,6 @@
 // How text is cut into words before merges: one row per pre-tokenizer name that a GGUF may carry in `tokenizer.ggml.pre`.
 import { quote } from '../base/quote'
+import { deepseekLetters } from '../format/deepseek-letters'
 
 export interface WordRules {
   /** Applied in order; each later one cuts the pieces of the earlier ones again. */
@@ -132,6 +133,21 @@ const table = {
         rule('[\\r\\n]'),
         rule('\\s?\\p{L}+'),
         rule('\\s?\\p{P}+'),
+        rule('[\\u4e00-\\u9fa5\\u0800-\\u4e00\\uac00-\\ud7ff]+'),
+        digit,
+      ],
+    },
+  },
+  deepseekLlm: {
+    names: ['deepseek-llm'],
+    rules: {
+      ...plain,
+      words: [
+        rule('[\\r\\n]'),
+        rule(`\\s?[${deepseekLetters}]+`),
+        rule('\\s?[!-\\/:-~\\uff01-\\uff0f\\uff1a-\\uff5e\\u2018-\\u201f\\u3000-\\u3002]+'),
+        // Line breaks are gone here, so the end of a line is the end of the piece.
+        rule('\\s+$'),
         rule('[\\u4e00-\\u9fa5\\u0800-\\u4e00\\uac00-\\ud7ff]+'),
         digit,
       ],

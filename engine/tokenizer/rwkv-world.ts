@@ -1,5 +1,6 @@
 // The tokenizer of RWKV World models: from the left, always the longest token that fits. No words, no merges, no start token.
 import { badMetadata, type Metadata } from '../format/metadata'
+import { none, Trie } from './trie'
 import { tokenTypes, type TextCodec, type Vocabulary } from './vocabulary'
 
 /** Throws EngineError `bad-file` when one of the 256 bytes is not a token: then there would be texts without tokens. */
@@ -7,7 +8,7 @@ export function createRwkvWorld(metadata: Metadata, vocabulary: Vocabulary): Tex
   const bytesOf = vocabulary.tokens.map((spelling, id) =>
     vocabulary.types[id] === tokenTypes.normal ? unescapeToken(spelling) : nothing,
   )
-  const trie = new Trie()
+  const trie = new Trie(256)
   bytesOf.forEach((bytes, id) => {
     if (bytes.length > 0) trie.add(bytes, id)
   })
@@ -59,33 +60,3 @@ export function unescapeToken(spelling: string): Uint8Array {
 const escapes: Readonly<Record<string, string | undefined>> = { n: '\n', t: '\t', r: '\r' }
 const encoder = new TextEncoder()
 const nothing = new Uint8Array(0)
-const none = -1
-
-/** Nodes are numbers, the root is 0. Edges of all nodes are in one table, because most nodes have a single one. */
-class Trie {
-  readonly #edges = new Map<number, number>()
-  readonly #tokens: number[] = [none]
-
-  add(bytes: Uint8Array, token: number): void {
-    let node = 0
-    for (const byte of bytes) {
-      let next = this.step(node, byte)
-      if (next === none) {
-        next = this.#tokens.push(none) - 1
-        this.#edges.set(node * 256 + byte, next)
-      }
-      node = next
-    }
-    this.#tokens[node] = token
-  }
-
-  /** The node one byte further, or `none`. */
-  step(node: number, byte: number): number {
-    return this.#edges.get(node * 256 + byte) ?? none
-  }
-
-  /** The token that ends at a node, or `none`. */
-  tokenAt(node: number): number {
-    return this.#tokens[node] ?? none
-  }
-}

@@ -7,14 +7,17 @@ export type Fragment = number | string
 
 /**
  * Returns a function that splits pieces into fragments. Control tokens count only inside one `special` piece; user-defined tokens
- * count everywhere. Where several fit, the leftmost wins, then the longest. Text on both sides of a border between pieces becomes
+ * count everywhere, unless the codec finds them itself (`userDefined` false). Where several fit, the leftmost wins, then the longest. Text on both sides of a border between pieces becomes
  * one fragment, because models were trained on whole texts and a word may reach over the border.
  */
-export function specialSplitter(vocabulary: Vocabulary): (pieces: readonly TextPiece[]) => Fragment[] {
+export function specialSplitter(
+  vocabulary: Vocabulary,
+  userDefined: boolean,
+): (pieces: readonly TextPiece[]) => Fragment[] {
   const byFirst = new Map<number, Special[]>()
   vocabulary.tokens.forEach((text, id) => {
     const control = isControl(vocabulary.types[id])
-    if (text === '' || !(control || vocabulary.types[id] === tokenTypes.userDefined)) return
+    if (text === '' || !(control || (userDefined && vocabulary.types[id] === tokenTypes.userDefined))) return
     const first = text.charCodeAt(0)
     byFirst.set(first, [...(byFirst.get(first) ?? []), { text, id, control }])
   })

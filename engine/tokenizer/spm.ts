@@ -1,6 +1,9 @@
-// SentencePiece BPE, the tokenizer of Llama 1 and 2, Gemma and Mistral: characters merge by score, the rest falls back to bytes.
+// SentencePiece, the tokenizer of Llama 1 and 2, Gemma and Mistral: characters become pieces, the rest falls back to bytes.
 import { maxRank, mergeNeighbors } from './merge'
+import { pairsFromMerges, pairsFromSpellings, type Pairs } from './pairs'
+import { createUnigram } from './unigram'
 import { textTokens, tokenTypes, type TextCodec, type Vocabulary } from './vocabulary'
+import { WordCache } from './word-cache'
 
 export interface SpmOptions {
   /**
@@ -14,70 +17,94 @@ export interface SpmOptions {
   spaceOnce?: boolean
   /** Special tokens after which no space is put although `addSpacePrefix` is on. */
   noSpaceAfter: ReadonlySet<number>
-  /** What a character becomes when the vocabulary has neither it nor its bytes. */
+  /** What characters become when the vocabulary has neither them nor their bytes; a run of them is one token. */
   unknown: number | undefined
+  /** From texts with spaces to texts with U+2581, where the file says more than that. */
+  normalize?: (text: string, withSpace: boolean) => string
+  /** Finds the user-defined piece that starts at a place of a normalized text. Default: they were cut out before. */
+  userDefinedAt?: (text: string, at: number) => number | undefined
 }
 
 /**
  * What decides which neighbors become one token: SentencePiece has a score for each token, and the highest that fits merges first;
- * Hugging Face has a list of pairs in order, and no other pairs merge.
+ * Hugging Face has a list of pairs in order, and no other pairs merge; a unigram model takes the tokens with the best sum of scores.
  */
-export type SpmMerges = { scores: ArrayLike<number> } | { pairs: readonly string[] }
+export type SpmMerges =
+  { scores: ArrayLike<number> } | { pairs: readonly string[] } | { unigram: ArrayLike<number> }
 
 export function createSpm(vocabulary: Vocabulary, merges: SpmMerges, options: SpmOptions): TextCodec {
   const ids = textTokens(vocabulary)
-  const rankOf = 'scores' in merges ? rankByScore(merges.scores, ids) : rankByPair(merges.pairs)
+  const characters = new Characters(vocabulary, ids)
   const { byteIds, byteOf } = readByteTokens(vocabulary)
-  let longest = 0
-  for (const spelling of ids.keys()) longest = Math.max(longest, spelling.length)
+  const mayMeet = neighborFilter(ids.keys())
 
-  const encodeRest = (character: string, into: number[]): void => {
-    const bytes = encoder.encode(character)
-    const tokens = Array.from(bytes, (byte) => byteIds[byte] ?? missing)
-    if (!tokens.includes(missing)) into.push(...tokens)
-    else if (options.unknown !== undefined) into.push(options.unknown)
+  const unknownOf = (character: string): readonly number[] => {
+    const tokens = Array.from(encoder.encode(character), (byte) => byteIds[byte] ?? missing)
+    if (!tokens.includes(missing)) return tokens
+    return options.unknown === undefined ? [] : [options.unknown]
   }
+  const tokensOf = (symbols: readonly number[]): readonly number[] =>
+    symbols.flatMap((symbol) =>
+      symbol < vocabulary.tokens.length ? symbol : unknownOf(characters.spellingOf(symbol)),
+    )
+  const unigram = 'unigram' in merges ? createUnigram(vocabulary, merges.unigram) : undefined
+  const pairs = 'unigram' in merges ? undefined : pairsOf(merges, ids, characters)
+  const words = new WordCache((word) =>
+    tokensOf(pairs === undefined ? [] : mergeWord(word, characters, pairs)),
+  )
 
   const wantsSpace = (previous: number | undefined): boolean => {
     if (!options.addSpacePrefix || previous === undefined) return options.addSpacePrefix
     if (options.spaceAfter === 'every' || options.spaceAfter === 'none') return options.spaceAfter === 'every'
     return vocabulary.types[previous] !== tokenTypes.userDefined && !options.noSpaceAfter.has(previous)
   }
+  const normalize =
+    options.normalize ?? ((text, withSpace) => (withSpace ? space : '') + text.replaceAll(' ', space))
 
   return {
+    findsUserDefined: options.userDefinedAt !== undefined,
     encode: (text, previous, into) => {
       if (text === '') return
-      const escaped =
-        (wantsSpace(previous) && !(options.spaceOnce && text.startsWith(' ')) ? space : '') +
-        text.replaceAll(' ', space)
-      // Symbol i is escaped.slice(starts[i], ends[i]); it begins as one character, surrogate pairs together.
-      const starts: number[] = []
-      const ends: number[] = []
+      const escaped = normalize(
+        text,
+        wantsSpace(previous) && !(options.spaceOnce === true && text.startsWith(' ')),
+      )
+      let wasUnknown = false
+      const put = (token: number): void => {
+        const isUnknown = token === options.unknown
+        if (!(isUnknown && wasUnknown)) into.push(token)
+        wasUnknown = isUnknown
+      }
+      if (unigram !== undefined) {
+        // Sums of scores are rounded, so that a text in parts could come out differently than as a whole.
+        for (const token of tokensOf(unigram(escaped, (character) => characters.numberOf(character))))
+          put(token)
+        return
+      }
+      let start = 0
+      let before = -1
+      const flush = (end: number): void => {
+        if (end > start) for (const token of words.tokensOf(escaped.slice(start, end))) put(token)
+      }
       for (let at = 0; at < escaped.length;) {
-        const width = (escaped.codePointAt(at) ?? 0) > 0xffff ? 2 : 1
-        starts.push(at)
-        ends.push((at += width))
+        const userDefined = options.userDefinedAt?.(escaped, at)
+        if (userDefined !== undefined) {
+          flush(at)
+          put(userDefined)
+          start = at += vocabulary.tokens[userDefined]?.length ?? 1
+          before = -1
+          continue
+        }
+        const character = escaped.codePointAt(at) ?? 0
+        // No token reaches over this border, so both sides can be looked at alone.
+        if (before >= 0 && !mayMeet(before, character)) {
+          flush(at)
+          start = at
+        }
+        before = character
+        at += character > 0xffff ? 2 : 1
       }
-      const idOf = (from: number, to: number): number | undefined =>
-        to - from > longest ? undefined : ids.get(escaped.slice(from, to))
-
-      const symbols = mergeNeighbors(starts.length, {
-        rank: (left, right) => {
-          const from = starts[left] ?? 0
-          const to = ends[right] ?? 0
-          return to - from > longest ? -1 : rankOf(escaped, from, ends[left] ?? 0, to)
-        },
-        join: (left, right) => {
-          ends[left] = ends[right] ?? 0
-        },
-      })
-      for (const symbol of symbols) {
-        const from = starts[symbol] ?? 0
-        const to = ends[symbol] ?? 0
-        const id = idOf(from, to)
-        if (id === undefined) encodeRest(escaped.slice(from, to), into)
-        else into.push(id)
-      }
+      flush(escaped.length)
     },
     bytesOf: (token) => {
       const byte = byteOf.get(token)
@@ -91,24 +118,79 @@ const space = '\u2581'
 const encoder = new TextEncoder()
 const missing = -1
 
-/** Rank of joining text[from..middle] with text[middle..to]; below zero never. */
-type RankOf = (text: string, from: number, middle: number, to: number) => number
+/** Numbers for single characters: their token, or one behind the vocabulary for those without. */
+class Characters {
+  readonly #strange: string[] = []
+  readonly #numbers = new Map<string, number>()
 
-function rankByScore(scores: ArrayLike<number>, ids: ReadonlyMap<string, number>): RankOf {
-  const ranks = rankScores(scores)
-  return (text, from, _middle, to) => {
-    const id = ids.get(text.slice(from, to))
-    return id === undefined ? -1 : (ranks[id] ?? maxRank)
+  constructor(
+    private readonly vocabulary: Vocabulary,
+    private readonly ids: ReadonlyMap<string, number>,
+  ) {}
+
+  numberOf(character: string): number {
+    let number = this.ids.get(character) ?? this.#numbers.get(character)
+    if (number === undefined) {
+      number = this.vocabulary.tokens.length + this.#strange.push(character) - 1
+      this.#numbers.set(character, number)
+    }
+    return number
+  }
+
+  spellingOf(number: number): string {
+    const { tokens } = this.vocabulary
+    return (number < tokens.length ? tokens[number] : this.#strange[number - tokens.length]) ?? ''
   }
 }
 
-// A spelling has no space here, so one separates the sides; pairs come as GGUF writes them.
-function rankByPair(pairs: readonly string[]): RankOf {
-  const ranks = new Map<string, number>()
-  pairs.forEach((pair, rank) => {
-    if (!ranks.has(pair)) ranks.set(pair, Math.min(rank, maxRank))
-  })
-  return (text, from, middle, to) => ranks.get(`${text.slice(from, middle)} ${text.slice(middle, to)}`) ?? -1
+function pairsOf(
+  merges: { scores: ArrayLike<number> } | { pairs: readonly string[] },
+  ids: ReadonlyMap<string, number>,
+  characters: Characters,
+): Pairs {
+  if ('pairs' in merges) return pairsFromMerges(merges.pairs, ids)
+  const ranks = rankScores(merges.scores)
+  return pairsFromSpellings(
+    (symbol) => characters.spellingOf(symbol),
+    ids,
+    (token) => ranks[token] ?? maxRank,
+  )
+}
+
+function mergeWord(word: string, characters: Characters, pairs: Pairs): number[] {
+  const symbols = Array.from(word, (character) => characters.numberOf(character))
+  const symbolAt = (at: number): number => symbols[at] ?? 0
+  return mergeNeighbors(symbols.length, {
+    rank: (left, right) => pairs.rank(symbolAt(left), symbolAt(right)),
+    join: (left, right) => {
+      symbols[left] = pairs.join(symbolAt(left), symbolAt(right))
+    },
+  }).map(symbolAt)
+}
+
+/**
+ * Whether two characters stand side by side inside some token. Kept as a hash without collision handling: it may say yes by mistake,
+ * which costs a longer word and nothing else.
+ */
+function neighborFilter(spellings: Iterable<string>): (left: number, right: number) => boolean {
+  const bits = new Uint32Array(2 ** 18)
+  const slot = (left: number, right: number): number =>
+    (Math.imul(left, 0x9e3779b1) ^ Math.imul(right, 0x85ebca6b)) >>> 9
+  for (const spelling of spellings) {
+    let before = -1
+    for (const character of spelling) {
+      const code = character.codePointAt(0) ?? 0
+      if (before >= 0) {
+        const at = slot(before, code)
+        bits[at >> 5] = (bits[at >> 5] ?? 0) | (1 << (at & 31))
+      }
+      before = code
+    }
+  }
+  return (left, right) => {
+    const at = slot(left, right)
+    return (((bits[at >> 5] ?? 0) >> (at & 31)) & 1) === 1
+  }
 }
 
 /** The place of each token's score among all different scores, the highest being 0. */

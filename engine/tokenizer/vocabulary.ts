@@ -17,6 +17,8 @@ export interface TextCodec {
   encode(text: string, previous: number | undefined, into: number[]): void
   /** Bytes of a normal or byte token. */
   bytesOf(token: number): Uint8Array
+  /** The codec finds user-defined tokens in plain text itself. Default: they are cut out before. */
+  readonly findsUserDefined?: boolean
 }
 
 /** Tokens that ordinary text may become. Control tokens are left out, so no sequence of merges ends in one. */
@@ -29,4 +31,22 @@ export function textTokens(vocabulary: Vocabulary): Map<string, number> {
     }
   })
   return ids
+}
+
+/** Finds the longest of some tokens that starts at a place of a text; `respell` is how the text spells them. */
+export function tokenFinder(
+  vocabulary: Vocabulary,
+  wanted: (type: number | undefined) => boolean,
+  respell: (spelling: string) => string,
+): (text: string, at: number) => number | undefined {
+  const byFirst = new Map<number, { spelling: string; id: number }[]>()
+  vocabulary.tokens.forEach((token, id) => {
+    if (token === '' || !wanted(vocabulary.types[id])) return
+    const spelling = respell(token)
+    const first = spelling.charCodeAt(0)
+    byFirst.set(first, [...(byFirst.get(first) ?? []), { spelling, id }])
+  })
+  for (const list of byFirst.values()) list.sort((a, b) => b.spelling.length - a.spelling.length)
+  return (text, at) =>
+    byFirst.get(text.charCodeAt(at))?.find(({ spelling }) => text.startsWith(spelling, at))?.id
 }

@@ -558,13 +558,12 @@ describe('broken Hugging Face folders', () => {
       code: 'model-missing',
     },
     {
-      name: 'only a SentencePiece model',
+      name: 'only an empty SentencePiece model',
       break: async () => {
         await unlink(file('tokenizer.json'))
         await writeFile(file('tokenizer.model'), '')
       },
-      says: /tokenizer\.model and no tokenizer\.json/,
-      code: 'unsupported-arch',
+      says: /tokenizer\.model: it has no pieces/,
     },
     {
       name: 'no weights',

@@ -278,7 +278,6 @@ describe('faulty tokenizer metadata', () => {
       'bad-file',
       /token_type has 1 entries/,
     ],
-    ['no merges', { 'tokenizer.ggml.merges': undefined }, 'bad-file', /merges is missing/],
     ['no scores', { 'tokenizer.ggml.model': 'llama' }, 'bad-file', /scores is missing/],
     [
       'too few scores',
@@ -292,6 +291,23 @@ describe('faulty tokenizer metadata', () => {
       assert.throws(
         () => tokenizerFromMetadata(bpeMetadata({ tokens: [], more: more ?? {} })),
         (error) => error instanceof EngineError && error.code === code && says.test(error.message),
+      )
+    })
+  }
+
+  for (const [name, merges] of [
+    ['missing', undefined],
+    ['empty', []],
+  ] as const) {
+    it(`refuses a large vocabulary with merges ${name}`, () => {
+      const tokens = Array.from({ length: 300 }, (_, i) => `word${i}`)
+      const metadata = bpeMetadata({ tokens, more: { 'tokenizer.ggml.merges': merges } })
+      assert.throws(
+        () => tokenizerFromMetadata(metadata),
+        (error) =>
+          error instanceof EngineError &&
+          error.code === 'bad-file' &&
+          /it has no merges \(tokenizer\.ggml\.merges\), and without them every word/.test(error.message),
       )
     })
   }

@@ -1,6 +1,6 @@
 // Vocabularies small enough to read, as the metadata of a GGUF file.
 import type { MetadataValue } from '../../../engine/format/checkpoint'
-import { byteAlphabet } from '../../../engine/tokenizer/bpe'
+import { byteAlphabet } from '../../../engine/format/byte-alphabet'
 import { tokenTypes } from '../../../engine/tokenizer/vocabulary'
 
 /** A token that is only text, or a text with its type. */
