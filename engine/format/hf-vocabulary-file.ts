@@ -1,4 +1,5 @@
 // The tokenizer of a Hugging Face folder without tokenizer.json: a file of SentencePiece or tiktoken, and what its companions add.
+import { quote } from '../base/quote'
 import { byteAlphabet } from './byte-alphabet'
 import type { MetadataValue } from './checkpoint'
 import { addSpecialTokens, type HuggingfaceTokenFiles } from './hf-special-tokens'
@@ -168,7 +169,7 @@ class GrowingVocabulary {
   put({ id, text, special }: NamedToken, blame: JsonFields): void {
     if (!Number.isInteger(id) || id < 0 || id >= mostTokens) {
       throw blame.bad(
-        `a companion gives the token ${JSON.stringify(text.slice(0, 80))} the impossible number ${String(id).slice(0, 40)}`,
+        `a companion gives the token ${quote(text)} the impossible number ${String(id).slice(0, 40)}`,
       )
     }
     // A token of the file keeps its kind unless it is to be special: how it is found in text depends on it.
