@@ -13,9 +13,11 @@ export const ggufTensors: TransformerTensors = {
   qNorm: 'blk.{n}.attn_q_norm',
   kNorm: 'blk.{n}.attn_k_norm',
   attentionOutput: 'blk.{n}.attn_output',
+  attentionAfterNorm: 'blk.{n}.post_attention_norm',
   mlpNorm: 'blk.{n}.ffn_norm',
   gate: 'blk.{n}.ffn_gate',
   up: 'blk.{n}.ffn_up',
   down: 'blk.{n}.ffn_down',
+  mlpAfterNorm: 'blk.{n}.post_ffw_norm',
   ignored: ['rotary_emb.inv_freq', 'blk.{n}.attn_rot_embd', 'blk.{n}.attn.rotary_emb.inv_freq'],
 }

@@ -1,9 +1,9 @@
-// Qwen 1.5, 2, 2.5 and 2.5-Coder.
+// Qwen 1.5, 2, 2.5, 2.5-Coder and 2.5-1M.
 import { ggufTensors } from './gguf-tensors'
 import { huggingfaceTensors } from './huggingface-tensors'
 import { transformer } from './spec'
 
-/** Llama with a bias on q, k and v, and rotary pairs half a head apart. Full attention: the graph ignores a configured window, as all published sizes do. */
+/** Llama with a bias on q, k and v, and rotary pairs half a head apart. */
 export const qwen2 = transformer({
   gguf: ['qwen2'],
   norm: { kind: 'rms' },

@@ -41,7 +41,14 @@ export interface TransformerSpec {
     /** `head`: q and k are normed head by head, before they turn. */
     readonly qkNorm?: 'head'
     /** q, k and v come from narrow latent vectors, and a part of k is one for all heads (MLA, arXiv 2405.04434). */
-    readonly latent?: true
+    readonly latent?: {
+      /** Of the norms of the latent vectors; files do not say it. */
+      readonly normEps: number
+    }
+    /** Scores are bent towards this, where a file does not say; zero in a file is no limit. */
+    readonly softcap?: number
+    /** Tokens that layers with a window look back, where a file does not say. */
+    readonly windowLength?: number
     /** Layers without a window, where a file has a window and does not say which layers: every `period`-th. */
     readonly windowPeriod?: number
     /** A model of this many layers divides scores by sqrt(hidden / heads): its files do not say so. */
@@ -61,6 +68,8 @@ export interface TransformerSpec {
   readonly head: {
     /** `when-absent`: a file without an output matrix uses its token embedding for it. */
     readonly tied: 'always' | 'when-absent' | 'never'
+    /** Logits are bent towards this, where a file does not say; zero in a file is no limit. */
+    readonly softcap?: number
     /** Rows of the output matrix are divided by their lengths in a model with a vocabulary of this size, where a file does not say. */
     readonly unitRowsAt?: number
   }

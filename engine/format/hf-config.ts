@@ -11,27 +11,36 @@ export interface HuggingfaceConfig {
   readonly head: string
   /** The output matrix is the token embedding, whatever else the files hold. */
   readonly tied: boolean
+  /** The model is one part of the folder's: its tensors are those whose names start so, and the others are parts that see or hear. */
+  readonly around: string | undefined
 }
 
 /** Throws EngineError `unsupported-arch` for a family or a variant without a row here, `bad-file` for missing or impossible fields. */
-export function readHuggingfaceConfig(config: JsonFields, name: string): HuggingfaceConfig {
+export function readHuggingfaceConfig(whole: JsonFields, name: string): HuggingfaceConfig {
+  const wholeType = whole.text('model_type')
+  const around = Object.hasOwn(surroundings, wholeType) ? surroundings[wholeType] : undefined
+  const config = around === undefined ? whole : whole.fields('text_config')
   const modelType = config.text('model_type')
   const family = Object.hasOwn(families, modelType) ? families[modelType] : undefined
   if (family === undefined) {
-    const known = Object.keys(families).join(', ')
+    const known = [...Object.keys(families), ...Object.keys(surroundings)].join(', ')
     throw unsupported(config, `the model type ${quote(modelType)}`, `known: ${known}`)
   }
-  if (config.optional('quantization_config') !== undefined) {
-    const method = config.optionalFields('quantization_config')?.optionalText('quant_method') ?? 'unknown'
+  if (whole.optional('quantization_config') !== undefined) {
+    const method = whole.optionalFields('quantization_config')?.optionalText('quant_method') ?? 'unknown'
     throw unsupported(config, `quantized weights (${quote(method)})`, 'folders must hold F32, F16 or BF16')
   }
-  const activation = config.optionalText('hidden_act') ?? family.activations[0]
+  const activation =
+    config.optionalText('hidden_activation') ?? config.optionalText('hidden_act') ?? family.activations[0]
   if (!family.activations.includes(activation)) {
     throw unsupported(
       config,
       `the activation ${quote(activation)}`,
       `known: ${family.activations.join(', ')}`,
     )
+  }
+  if (config.optionalBoolean('use_bidirectional_attention') === true) {
+    throw unsupported(config, 'attention to later tokens', 'a model that writes sees earlier tokens only')
   }
 
   for (const field of family.required ?? []) config.number(field)
@@ -45,23 +54,25 @@ export function readHuggingfaceConfig(config: JsonFields, name: string): Hugging
     ['general.architecture', prefix],
     ['general.name', name],
   ])
+  const set = (keys: Iterable<readonly [string, MetadataValue]>): void => {
+    for (const [key, value] of keys) metadata.set(`${prefix}.${key}`, value)
+  }
   for (const [key, field] of family.numbers) {
-    const value = config.optionalNumber(field)
-    if (value !== undefined) metadata.set(`${prefix}.${key}`, value)
+    const value = numberWithDefault(config, family, field)
+    if (value !== undefined) set([[key, value]])
   }
-  const window = family.window(config)
   const lengths = family.lengths ?? ['max_position_embeddings']
-  const trained = config.number(lengths.find((field) => config.optional(field) !== undefined) ?? lengths[0])
-  // Attention sees everything here. Up to the length of the window that is the same, so the context ends there.
-  metadata.set(`${prefix}.context_length`, window === undefined ? trained : Math.min(window, trained))
-  for (const [key, value] of ropeKeys(config, family.rotaryShare)) {
-    metadata.set(`${prefix}.rope.${key}`, value)
-  }
-  for (const [key, value] of family.computed?.(config) ?? []) metadata.set(`${prefix}.${key}`, value)
+  const length = lengths.find((field) => config.optional(field) !== undefined) ?? lengths[0]
+  // Without a default the field must be there.
+  set([['context_length', numberWithDefault(config, family, length) ?? config.number(length)]])
+  set(windowKeys(config, family))
+  set(ropeKeys(config, family))
+  set(family.computed?.(config) ?? [])
   return {
     metadata,
     head: family.head ?? 'lm_head.weight',
-    tied: config.optionalBoolean('tie_word_embeddings') ?? family.tied,
+    tied: whole.optionalBoolean('tie_word_embeddings') ?? family.tied,
+    around,
   }
 }
 
@@ -73,20 +84,22 @@ interface Family {
   readonly numbers: readonly (readonly [string, string])[]
   /** Fields that must be there, because transformers and GGUF have different defaults. */
   readonly required?: readonly string[]
+  /** What fields are that the file lacks, where the rest of the engine has another default; null switches them off. */
+  readonly defaults?: Readonly<Record<string, number>>
   /** Fields that decide about the graph, with the value for which it is right; that is their default. */
   readonly only?: Readonly<Record<string, number | boolean>>
   /** Fields with the longest sequence, of which the first one counts that is there. */
   readonly lengths?: readonly [string, ...string[]]
   /** Keys that are more than another name for a field. */
-  readonly computed?: (config: JsonFields) => readonly (readonly [string, MetadataValue])[]
+  readonly computed?: (config: JsonFields) => Iterable<readonly [string, MetadataValue]>
   /** Share of a head that turns, where the file does not say, in families that do not turn it all. */
   readonly rotaryShare?: number
   /** Name of the output matrix, where it is not lm_head. */
   readonly head?: string
   /** The first one where the file does not say. */
   readonly activations: readonly [string, ...string[]]
-  /** Tokens that a layer looks back, when some layer does not see everything. */
-  window(config: JsonFields): number | undefined
+  /** For each layer, whether it looks back `sliding_window` tokens and no further; without it no layer does. */
+  windowed?(config: JsonFields, layers: number): readonly boolean[]
   /** When the file does not say. */
   readonly tied: boolean
 }
@@ -121,28 +134,29 @@ const families: Readonly<Record<string, Family | undefined>> = {
     architecture: 'llama',
     numbers: llamaNumbers,
     activations: ['silu'],
-    window: () => undefined,
     tied: false,
   },
   mistral: {
     architecture: 'llama',
     numbers: llamaNumbers,
     activations: ['silu'],
-    window: (config) => config.optionalNumber('sliding_window'),
+    windowed: (_config, layers) => new Array<boolean>(layers).fill(true),
     tied: false,
   },
   qwen2: {
     architecture: 'qwen2',
     numbers: llamaNumbers,
     activations: ['silu'],
-    window: windowOfQwen,
+    windowed: windowedLayersOfQwen,
+    computed: chunkKeys,
     tied: false,
   },
   qwen3: {
     architecture: 'qwen3',
     numbers: llamaNumbers,
     activations: ['silu'],
-    window: windowOfQwen,
+    windowed: windowedLayersOfQwen,
+    computed: chunkKeys,
     tied: false,
   },
   // The first files said gelu, and transformers reads that as the approximation that the model was trained with.
@@ -150,7 +164,6 @@ const families: Readonly<Record<string, Family | undefined>> = {
     architecture: 'gemma',
     numbers: llamaNumbers,
     activations: ['gelu_pytorch_tanh', 'gelu'],
-    window: () => undefined,
     tied: true,
   },
   minicpm: {
@@ -158,7 +171,6 @@ const families: Readonly<Record<string, Family | undefined>> = {
     numbers: [...llamaNumbers, ...muPNumbers],
     required: muPNumbers.map(([, field]) => field),
     activations: ['silu'],
-    window: () => undefined,
     tied: true,
   },
   granite: {
@@ -166,7 +178,6 @@ const families: Readonly<Record<string, Family | undefined>> = {
     numbers: [...llamaNumbers, ...graniteNumbers],
     required: graniteNumbers.map(([, field]) => field),
     activations: ['silu'],
-    window: () => undefined,
     tied: false,
   },
   starcoder2: {
@@ -178,7 +189,6 @@ const families: Readonly<Record<string, Family | undefined>> = {
     ],
     only: { use_bias: true },
     activations: ['gelu_pytorch_tanh'],
-    window: () => undefined,
     tied: true,
   },
   glm: {
@@ -186,7 +196,6 @@ const families: Readonly<Record<string, Family | undefined>> = {
     numbers: llamaNumbers,
     rotaryShare: 0.5,
     activations: ['silu'],
-    window: () => undefined,
     tied: false,
   },
   chatglm: {
@@ -215,7 +224,6 @@ const families: Readonly<Record<string, Family | undefined>> = {
     computed: chatglmKeys,
     head: 'transformer.output_layer.weight',
     activations: ['silu'],
-    window: () => undefined,
     tied: false,
   },
   qwen: {
@@ -234,7 +242,6 @@ const families: Readonly<Record<string, Family | undefined>> = {
     only: { no_bias: true, rotary_pct: 1, scale_attn_weights: true },
     computed: qwenKeys,
     activations: ['silu'],
-    window: () => undefined,
     tied: false,
   },
   baichuan: {
@@ -243,7 +250,6 @@ const families: Readonly<Record<string, Family | undefined>> = {
     lengths: ['max_position_embeddings', 'model_max_length'],
     computed: baichuanKeys,
     activations: ['silu'],
-    window: () => undefined,
     tied: false,
   },
 }
@@ -278,56 +284,188 @@ function chatglmKeys(config: JsonFields): [string, MetadataValue][] {
   return keys
 }
 
+/** Models around a text model, and how the names of its tensors start there. */
+const surroundings: Readonly<Record<string, string | undefined>> = {}
+
+function numberWithDefault(config: JsonFields, family: Family, field: string): number | undefined {
+  const fallback = family.defaults?.[field]
+  if (fallback === undefined) return config.optionalNumber(field)
+  return config.optionalNumber(field) ?? (Object.hasOwn(config.value, field) ? 0 : fallback)
+}
+
+// A list with one entry per layer, zero for no window.
+function* windowKeys(config: JsonFields, family: Family): Iterable<readonly [string, MetadataValue]> {
+  const window = numberWithDefault(config, family, 'sliding_window')
+  const windowed = family.windowed?.(config, numberWithDefault(config, family, 'num_hidden_layers') ?? 0)
+  if (window === undefined || window <= 0 || !windowed?.includes(true)) return
+  yield ['attention.sliding_window', window]
+  yield ['attention.sliding_window_pattern', windowed.map(Number)]
+}
+
 // The number stands in every config.json of Qwen, used or not.
-function windowOfQwen(config: JsonFields): number | undefined {
-  return config.optionalBoolean('use_sliding_window') === true
-    ? config.optionalNumber('sliding_window')
-    : undefined
+function windowedLayersOfQwen(config: JsonFields, layers: number): readonly boolean[] {
+  if (config.optionalBoolean('use_sliding_window') !== true) return []
+  const first = config.optionalNumber('max_window_layers') ?? 28
+  return listedLayers(config, layers) ?? Array.from({ length: layers }, (_, layer) => layer >= first)
 }
 
-/** Scaling of positions: the name in config.json, and the fields that go along, key and field. */
-const scalings: Readonly<
-  Record<string, { type: string; numbers: readonly (readonly [string, string])[] } | undefined>
-> = {
-  default: { type: 'none', numbers: [] },
-  linear: { type: 'linear', numbers: [['scaling.factor', 'factor']] },
+function listedLayers(config: JsonFields, layers: number): readonly boolean[] | undefined {
+  const types = config.optionalList('layer_types')
+  if (types === undefined) return undefined
+  if (types.length !== layers)
+    throw config.bad(`layer_types has ${types.length} entries for ${layers} layers`)
+  return types.map((type) => {
+    if (type === 'sliding_attention' || type === 'full_attention') return type === 'sliding_attention'
+    throw unsupported(
+      config,
+      `a layer of the type ${quote(String(type))}`,
+      'known: full_attention, sliding_attention',
+    )
+  })
+}
+
+// Lengths as vLLM takes them, which serves these models: chunks leave room for `local_size` tokens of the chunk before.
+function* chunkKeys(config: JsonFields): Iterable<readonly [string, MetadataValue]> {
+  const fields = config.optionalFields('dual_chunk_attention_config')
+  if (fields === undefined) return
+  const local = fields.optionalNumber('local_size') ?? 1024
+  yield ['attention.chunk_length', (fields.optionalNumber('chunk_size') ?? 8192) - local]
+  yield ['attention.chunk_local_length', local]
+  const original = fields.optionalNumber('original_max_position_embeddings')
+  if (original !== undefined) yield ['attention.chunk_original_length', original]
+}
+
+type Scaling = (fields: JsonFields, config: JsonFields) => Iterable<readonly [string, MetadataValue]>
+
+/** Scaling of positions, by its name in config.json. */
+const scalings: Readonly<Record<string, Scaling | undefined>> = {
+  default: () => [['scaling.type', 'none']],
+  linear: (fields) => [
+    ['scaling.type', 'linear'],
+    ['scaling.factor', fields.number('factor')],
+  ],
   // A GGUF has the divisors themselves, as the tensor rope_freqs; here the numbers they are made from go along under names of our own.
-  llama3: {
-    type: 'llama3',
-    numbers: [
-      ['scaling.factor', 'factor'],
-      ['scaling.original_context_length', 'original_max_position_embeddings'],
-      ['scaling.low_freq_factor', 'low_freq_factor'],
-      ['scaling.high_freq_factor', 'high_freq_factor'],
-    ],
+  llama3: (fields, config) => [
+    ['scaling.type', 'llama3'],
+    ['scaling.factor', fields.number('factor')],
+    ['scaling.original_context_length', originalLength(fields, config)],
+    ['scaling.low_freq_factor', fields.number('low_freq_factor')],
+    ['scaling.high_freq_factor', fields.number('high_freq_factor')],
+  ],
+  *yarn(fields, config) {
+    if (fields.optionalBoolean('truncate') === false)
+      throw unsupported(config, 'YaRN with an untruncated range', 'known: truncated')
+    const original = originalLength(fields, config)
+    const factor = fields.optionalNumber('factor') ?? config.number('max_position_embeddings') / original
+    yield ['scaling.type', 'yarn']
+    yield ['scaling.factor', factor]
+    yield ['scaling.original_context_length', original]
+    yield* optionalNumbers(fields, [
+      ['scaling.yarn_beta_fast', 'beta_fast'],
+      ['scaling.yarn_beta_slow', 'beta_slow'],
+    ])
+    const magnitude = fields.optionalNumber('attention_factor') ?? magnitudeOfScales(fields, factor)
+    // A GGUF has what comes on top of YaRN's own magnitude.
+    if (magnitude !== undefined) yield ['scaling.attn_factor', magnitude / yarnMagnitude(factor, 1)]
   },
+  // The divisors are tensors in a GGUF.
+  *longrope(fields, config) {
+    const original = originalLength(fields, config)
+    yield ['scaling.type', 'longrope']
+    yield ['scaling.original_context_length', original]
+    yield ['scaling.long_factor', numberList(fields, 'long_factor')]
+    yield ['scaling.short_factor', numberList(fields, 'short_factor')]
+    const factor = fields.optionalNumber('factor')
+    const magnitude =
+      fields.optionalNumber('attention_factor') ??
+      (factor === undefined ? undefined : Math.sqrt(1 + Math.log(Math.max(factor, 1)) / Math.log(original)))
+    if (magnitude !== undefined) yield ['scaling.attn_factor', magnitude]
+  },
+  dynamic: (fields) => [
+    ['scaling.type', 'dynamic'],
+    ['scaling.factor', fields.number('factor')],
+  ],
 }
 
-/** transformers 5 writes `rope_parameters`, older versions `rope_theta` and `rope_scaling` with `rope_type` or, older still, `type`. */
-function ropeKeys(config: JsonFields, usualShare: number | undefined): Map<string, MetadataValue> {
-  const keys = new Map<string, MetadataValue>()
-  const fields = config.optionalFields('rope_parameters') ?? config.optionalFields('rope_scaling')
-  const base = fields?.optionalNumber('rope_theta') ?? config.optionalNumber('rope_theta')
-  if (base !== undefined) keys.set('freq_base', base)
+/**
+ * transformers 5 writes `rope_parameters`, older versions `rope_theta` and `rope_scaling` with `rope_type` or, older still, `type`.
+ * Where layers with a window turn otherwise, the new form has one set of fields for each kind of layer, and the old one
+ * `rope_local_base_freq`, while its scaling is that of the others.
+ */
+function* ropeKeys(config: JsonFields, family: Family): Iterable<readonly [string, MetadataValue]> {
+  const parameters = config.optionalFields('rope_parameters')
+  const local = parameters?.optionalFields('sliding_attention')
+  const fields =
+    parameters?.optionalFields('full_attention') ?? parameters ?? config.optionalFields('rope_scaling')
+  const base = fields?.optionalNumber('rope_theta') ?? numberWithDefault(config, family, 'rope_theta')
+  if (base !== undefined) yield ['rope.freq_base', base]
+  const localBase =
+    local?.optionalNumber('rope_theta') ?? numberWithDefault(config, family, 'rope_local_base_freq')
+  if (localBase !== undefined) yield ['rope.freq_base_swa', localBase]
+  const localType = local === undefined ? 'default' : scalingName(local)
+  if (localType !== 'default') {
+    throw unsupported(
+      config,
+      `layers with a window that scale positions by ${quote(localType)}`,
+      'known: default',
+    )
+  }
   const share =
     fields?.optionalNumber('partial_rotary_factor') ?? config.optionalNumber('partial_rotary_factor')
-  if (usualShare !== undefined) {
+  if (family.rotaryShare !== undefined) {
     const headDim =
       config.optionalNumber('head_dim') ?? config.number('hidden_size') / config.number('num_attention_heads')
-    keys.set('dimension_count', Math.floor(headDim * (share ?? usualShare)))
+    yield ['rope.dimension_count', Math.floor(headDim * (share ?? family.rotaryShare))]
   } else if (share !== undefined && share !== 1) {
     throw unsupported(config, `a partial_rotary_factor of ${share}`, 'known: 1')
   }
-  if (fields === undefined) return keys
-  const name = fields.optionalText('rope_type') ?? fields.optionalText('type') ?? 'default'
+  if (fields === undefined) return
+  const name = scalingName(fields)
   const scaling = Object.hasOwn(scalings, name) ? scalings[name] : undefined
   if (scaling === undefined) {
     const known = Object.keys(scalings).join(', ')
     throw unsupported(config, `the scaling of positions ${quote(name)}`, `known: ${known}`)
   }
-  keys.set('scaling.type', scaling.type)
-  for (const [key, field] of scaling.numbers) keys.set(key, fields.number(field))
-  return keys
+  for (const [key, value] of scaling(fields, config)) yield [`rope.${key}`, value]
+}
+
+function scalingName(fields: JsonFields): string {
+  return fields.optionalText('rope_type') ?? fields.optionalText('type') ?? 'default'
+}
+
+function originalLength(fields: JsonFields, config: JsonFields): number {
+  return (
+    config.optionalNumber('original_max_position_embeddings') ??
+    fields.optionalNumber('original_max_position_embeddings') ??
+    config.number('max_position_embeddings')
+  )
+}
+
+// DeepSeek's two factors of the logarithm, of which transformers takes the quotient.
+function magnitudeOfScales(fields: JsonFields, factor: number): number | undefined {
+  const [own, all] = [fields.optionalNumber('mscale') ?? 0, fields.optionalNumber('mscale_all_dim') ?? 0]
+  return own === 0 || all === 0 ? undefined : yarnMagnitude(factor, own) / yarnMagnitude(factor, all)
+}
+
+function yarnMagnitude(factor: number, scale: number): number {
+  return factor > 1 ? 1 + 0.1 * scale * Math.log(factor) : 1
+}
+
+function numberList(fields: JsonFields, field: string): readonly number[] {
+  return fields.list(field).map((value) => {
+    if (typeof value === 'number') return value
+    throw fields.bad(`${fields.place}${field} must be a list of numbers`)
+  })
+}
+
+function optionalNumbers(
+  fields: JsonFields,
+  names: readonly (readonly [string, string])[],
+): readonly (readonly [string, number])[] {
+  return names.flatMap(([key, field]) => {
+    const value = fields.optionalNumber(field)
+    return value === undefined ? [] : [[key, value] as const]
+  })
 }
 
 function unsupported(config: JsonFields, what: string, known: string): EngineError {

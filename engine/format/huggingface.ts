@@ -2,7 +2,7 @@
 import path from 'node:path'
 import { EngineError } from '../protocol/errors'
 import { listFolder, openFile } from './byte-source'
-import type { Checkpoint, MetadataValue } from './checkpoint'
+import type { Checkpoint, MetadataValue, TensorInfo } from './checkpoint'
 import { readHuggingfaceConfig } from './hf-config'
 import { readRwkvConfig } from './hf-config-rwkv'
 import { readHuggingfaceTokenizer } from './hf-tokenizer'
@@ -27,13 +27,18 @@ export async function huggingfaceCheckpoint(folder: string, signal?: AbortSignal
   const config = await readJsonFile(path.join(folder, 'config.json'), signal)
   const rwkv = readRwkvConfig(config)
   if (rwkv !== undefined) return rwkvFolder(folder, names, rwkv, signal)
-  const { metadata: numbers, head, tied } = readHuggingfaceConfig(config, path.basename(path.resolve(folder)))
+  const {
+    metadata: numbers,
+    head,
+    tied,
+    around,
+  } = readHuggingfaceConfig(config, path.basename(path.resolve(folder)))
   const tokens = await readTokens(folder, names, config, signal)
   const metadata = new FileMetadata(folder)
   for (const [key, value] of [...numbers, ...tokens]) metadata.set(key, value)
 
   const model = await openSafetensors(folder, signal)
-  const tensors = new Map(model.tensors)
+  const tensors = around === undefined ? new Map(model.tensors) : tensorsInside(around, model.tensors)
   // Some tied models carry a head that nothing reads; a model that is not tied cannot do without one.
   if (tied) tensors.delete(head)
   else if (!tensors.has(head)) {
@@ -49,7 +54,7 @@ export async function huggingfaceCheckpoint(folder: string, signal?: AbortSignal
     layout: 'huggingface',
     metadata,
     tensors,
-    read: (...part) => model.read(...part),
+    read: (tensor, ...part) => model.read(`${around ?? ''}${tensor}`, ...part),
     close: () => model.close(),
   }
 }
@@ -87,6 +92,14 @@ async function rwkvFolder(
     await model.close()
     throw error
   }
+}
+
+// Tensors of the text model, by the names that they would have alone. Those of the parts that see or hear stay away.
+function tensorsInside(around: string, tensors: ReadonlyMap<string, TensorInfo>): Map<string, TensorInfo> {
+  const inside = [...tensors].filter(([name]) => name.startsWith(around))
+  return new Map(
+    inside.map(([name, info]) => [name.slice(around.length), { ...info, name: name.slice(around.length) }]),
+  )
 }
 
 /** From tokenizer.json, or else from the file of the library that the tokenizer was made with. */

@@ -2,6 +2,7 @@
 import { quote } from '../base/quote'
 import type { Operation, WeightRef } from '../graph/graph'
 import { EngineError } from '../protocol/errors'
+import { countRows, type WeightSource } from './weights'
 
 /**
  * `shapeOf` gives the shape that the file has for a weight, without dimensions of one, or undefined for one that the model computes
@@ -19,6 +20,26 @@ export function checkShapes(
         found.length === expected.length && expected.every((n, i) => n === undefined || n === found[i])
       if (!fits) throw wrongShape(ref.weight, found, expected)
     }
+  }
+}
+
+/**
+ * The parts of a tensor that holds several matrices must be all of it: rows beyond the last part are a part left out. Throws `bad-file`.
+ * `rowsOf` gives the rows of a tensor, or the values of a vector.
+ */
+export function checkParts(sources: Iterable<WeightSource>, rowsOf: (tensor: string) => number): void {
+  const read = new Map<string, number>()
+  for (const source of sources) {
+    if (source.kind !== 'stored' || !source.rows) continue
+    read.set(source.tensor, (read.get(source.tensor) ?? 0) + countRows(source.rows))
+  }
+  for (const [tensor, rows] of read) {
+    if (rowsOf(tensor) === rows) continue
+    throw new EngineError(
+      'bad-file',
+      `The tensor "${tensor}" has ${rowsOf(tensor)} rows, but the file's numbers ask for ${rows}.`,
+      { hint: 'The file is damaged or was converted by a faulty tool. Download it again.' },
+    )
   }
 }
 

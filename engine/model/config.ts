@@ -2,10 +2,11 @@
 import { layoutOf, type TransformerSpec } from '../arch/spec'
 import type { Checkpoint } from '../format/checkpoint'
 import {
+  badMetadata,
   numberOf,
+  numbersOf,
   optionalBooleanOf,
   optionalNumberOf,
-  optionalNumbersOf,
   optionalStringOf,
   type Metadata,
 } from '../format/metadata'
@@ -48,13 +49,21 @@ export interface ModelConfig {
   /** Of layers with a window. */
   readonly localRope: RopeConfig | undefined
   /** Widths of the latent vectors, in families that have them. */
-  readonly latent: { readonly q: number; readonly kv: number } | undefined
+  readonly latent: { readonly q: number; readonly kv: number; readonly normEps: number } | undefined
   /** Queries at later positions p are multiplied by ln(p + 1) / ln(this). */
   readonly logScaleFrom: number | undefined
-  /** Lengths of dual chunk attention: of a chunk, and of the part of the chunk before that is seen at true distances. */
-  readonly chunks: { readonly length: number; readonly local: number } | undefined
+  readonly chunks: ChunkConfig | undefined
   /** Longest sequence the model can take. */
   readonly trainedContext: number
+}
+
+/** Lengths of Dual Chunk Attention, in tokens. */
+export interface ChunkConfig {
+  readonly length: number
+  /** Of the part of the chunk before that is seen at true distances. */
+  readonly local: number
+  /** Beyond this, queries are scaled; undefined is never. */
+  readonly original: number | undefined
 }
 
 /** What values are multiplied by; one where a family scales nothing. */
@@ -88,9 +97,10 @@ export function readConfig(spec: TransformerSpec, checkpoint: Checkpoint): Model
   const hidden = count('embedding_length')
   const layers = count('block_count')
   const heads = count('attention.head_count')
-  const kvHeads = stored('attention.head_count_kv') ?? heads
+  // Latent vectors give every head keys of its own.
+  const kvHeads = spec.attention.latent ? heads : (stored('attention.head_count_kv') ?? heads)
   const headDim = stored('attention.key_length') ?? hidden / heads
-  const valueDim = stored('attention.value_length') ?? headDim
+  const valueDim = stored('attention.value_length') ?? hidden / heads
   if (
     heads % kvHeads !== 0 ||
     ![headDim, valueDim].every((n) => Number.isInteger(n) && n > 0 && n % 2 === 0)
@@ -109,7 +119,12 @@ export function readConfig(spec: TransformerSpec, checkpoint: Checkpoint): Model
   const rope = alibiBias > 0 ? undefined : readRope(spec, metadata, architecture, headDim, context)
   const windows = readWindows(spec, metadata, key, layers)
   const hiddenScale = layers === spec.attention.hiddenScaleLayers
-  const chunkLength = stored('attention.chunk_length')
+  const chunks = readChunks(metadata, key)
+  if (chunks && windows.some((window) => window !== undefined)) {
+    throw new EngineError('unsupported-arch', 'The model has windows and chunks of attention at once.', {
+      hint: 'Choose another model.',
+    })
+  }
   return {
     architecture,
     name: optionalStringOf(metadata, 'general.name') ?? architecture,
@@ -129,8 +144,8 @@ export function readConfig(spec: TransformerSpec, checkpoint: Checkpoint): Model
     ),
     scales: readScales(spec, stored, hidden, layers),
     attentionScale: stored('attention.scale') ?? 1 / Math.sqrt(hiddenScale ? hidden / heads : headDim),
-    attentionSoftcap: stored('attn_logit_softcapping'),
-    logitSoftcap: stored('final_logit_softcapping'),
+    attentionSoftcap: (stored('attn_logit_softcapping') ?? spec.attention.softcap) || undefined,
+    logitSoftcap: (stored('final_logit_softcapping') ?? spec.head.softcap) || undefined,
     windows,
     rope,
     alibiBias: alibiBias > 0 ? alibiBias : undefined,
@@ -139,12 +154,10 @@ export function readConfig(spec: TransformerSpec, checkpoint: Checkpoint): Model
     latent: spec.attention.latent && {
       q: count('attention.q_lora_rank'),
       kv: count('attention.kv_lora_rank'),
+      normEps: spec.attention.latent.normEps,
     },
     logScaleFrom: stored('attention.log_scale_from'),
-    chunks:
-      chunkLength === undefined
-        ? undefined
-        : { length: chunkLength, local: numberOf(metadata, key('attention.chunk_local_length')) },
+    chunks,
     trainedContext: Math.max(context, rope?.scaling.longest ?? 0),
   }
 }
@@ -191,18 +204,38 @@ function readWindows(
   key: (name: string) => string,
   layers: number,
 ): (number | undefined)[] {
-  const window = optionalNumberOf(metadata, key('attention.sliding_window')) ?? 0
+  const window =
+    optionalNumberOf(metadata, key('attention.sliding_window')) ?? spec.attention.windowLength ?? 0
   const pattern = metadata.get(key('attention.sliding_window_pattern'))
-  const perLayer = Array.isArray(pattern)
-    ? pattern.map(Number)
-    : pattern !== undefined && typeof pattern !== 'number'
-      ? Array.from(optionalNumbersOf(metadata, key('attention.sliding_window_pattern')) ?? [])
-      : undefined
   const period = typeof pattern === 'number' ? pattern : spec.attention.windowPeriod
-  return Array.from({ length: layers }, (_, layer) => {
-    const windowed = perLayer ? perLayer[layer] === 1 : period !== undefined && (layer + 1) % period !== 0
-    return windowed && window > 0 ? window : undefined
-  })
+  const windowed =
+    pattern === undefined || typeof pattern === 'number'
+      ? Array.from({ length: layers }, (_, layer) => period !== undefined && (layer + 1) % period !== 0)
+      : flagsOf(metadata, key('attention.sliding_window_pattern'), layers)
+  return windowed.map((flag) => (flag && window > 0 ? window : undefined))
+}
+
+function flagsOf(metadata: Metadata, name: string, layers: number): boolean[] {
+  const list = metadata.get(name)
+  const flags =
+    Array.isArray(list) && list.every((value) => typeof value === 'boolean')
+      ? list
+      : Array.from(numbersOf(metadata, name), (value) => value !== 0)
+  if (flags.length === layers) return flags
+  throw badMetadata(metadata, `${name} has ${flags.length} entries for ${layers} layers`)
+}
+
+function readChunks(metadata: Metadata, key: (name: string) => string): ChunkConfig | undefined {
+  const name = key('attention.chunk_length')
+  if (!metadata.has(name)) return undefined
+  const local = numberOf(metadata, key('attention.chunk_local_length'))
+  if (!Number.isSafeInteger(local) || local < 0)
+    throw badMetadata(metadata, `chunks overlap by ${local} tokens`)
+  return {
+    length: positive(numberOf(metadata, name), name),
+    local,
+    original: optionalNumberOf(metadata, key('attention.chunk_original_length')),
+  }
 }
 
 // `scale_depth` and `dim_model_base` are names of our own: config.json has these numbers, a GGUF what they come to.

@@ -12,7 +12,7 @@ import { makePlan } from '../graph/plan'
 import { EngineError } from '../protocol/errors'
 import { tokenizerFromMetadata } from '../tokenizer/from-gguf'
 import type { Tokenizer } from '../tokenizer/tokenizer'
-import { checkShapes } from './check-shapes'
+import { checkParts, checkShapes } from './check-shapes'
 import { readConfig, type ModelConfig } from './config'
 import type { StoredDivisors } from './rope-scaling'
 import { KvCache, type State } from './state'
@@ -60,6 +60,7 @@ async function load(options: LoadModelOptions, signal: AbortSignal): Promise<Mod
     const source = built.weights.get(name)
     return source && shapeOf(source, checkpoint)
   })
+  checkParts(built.weights.values(), (tensor) => checkpoint.tensors.get(tensor)?.shape[0] ?? 0)
 
   const weights = new Map<string, Tensor>()
   try {

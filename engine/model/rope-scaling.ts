@@ -1,6 +1,12 @@
 // How a model stretches its positions beyond the length it was first trained for: one row per kind of scaling.
 import { quote } from '../base/quote'
-import { numberOf, numbersOf, optionalNumberOf, optionalStringOf, type Metadata } from '../format/metadata'
+import {
+  numberOf,
+  optionalNumberOf,
+  optionalNumbersOf,
+  optionalStringOf,
+  type Metadata,
+} from '../format/metadata'
 import { EngineError } from '../protocol/errors'
 
 /** Where a kind of scaling finds its numbers, and which frequencies they change. */
@@ -110,15 +116,14 @@ export interface YarnScaling {
 
 const kinds: Readonly<Record<string, ((fields: RopeFields) => RopeScaling) | undefined>> = {
   // Files with Llama 3's scaling as a tensor name no type or "none".
-  none: ({ base, dims }) => withStored(base, 1, dims),
+  none: (fields) => withStored(fields, 1),
   // Old files name the factor `rope.scale_linear`.
-  linear: ({ metadata, key, base, dims }) =>
+  linear: (fields) =>
     withStored(
-      base,
-      optionalNumberOf(metadata, key('scaling.factor')) ??
-        optionalNumberOf(metadata, key('scale_linear')) ??
+      fields,
+      optionalNumberOf(fields.metadata, fields.key('scaling.factor')) ??
+        optionalNumberOf(fields.metadata, fields.key('scale_linear')) ??
         1,
-      dims,
     ),
   llama3: ({ metadata, key, base, dims }) => {
     const divisors = llama3Divisors(base, dims, {
@@ -129,50 +134,29 @@ const kinds: Readonly<Record<string, ((fields: RopeFields) => RopeScaling) | und
     })
     return fixed({ base, divisors, magnitude: 1 })
   },
-  yarn: ({ metadata, key, base, dims, trainedContext }) => {
+  yarn: (fields) => {
+    const { metadata, key, base, dims } = fields
     const factor = numberOf(metadata, key('scaling.factor'))
-    const original = numberOf(metadata, key('scaling.original_context_length'), trainedContext)
+    const original = originalLength(fields)
     const divisors = yarnDivisors(base, dims, {
       factor,
       original,
       fast: numberOf(metadata, key('scaling.yarn_beta_fast'), 32),
       slow: numberOf(metadata, key('scaling.yarn_beta_slow'), 1),
     })
-    const magnitude = numberOf(
-      metadata,
-      key('scaling.attn_factor'),
-      factor > 1 ? 1 + 0.1 * Math.log(factor) : 1,
-    )
+    // The stored factor comes on top of YaRN's own (llama.cpp multiplies by both), and the multiplier of the logarithm divides it.
+    const own = (scale: number): number => (factor > 1 ? 1 + 0.1 * scale * Math.log(factor) : 1)
+    const stored = numberOf(metadata, key('scaling.attn_factor'), 1)
+    const divisor = own(numberOf(metadata, key('scaling.yarn_log_multiplier'), 0))
+    const magnitude = (own(1) * stored) / divisor
     return { ...fixed({ base, divisors, magnitude }), longest: Math.round(factor * original) }
   },
-  // LongRoPE, arXiv 2402.13753; the divisors were searched for, so a file must bring them.
-  longrope: ({ metadata, key, base, trainedContext }) => {
-    const original = numberOf(metadata, key('scaling.original_context_length'))
-    const ratio = trainedContext / original
-    const magnitude = numberOf(
-      metadata,
-      key('scaling.attn_factor'),
-      ratio > 1 ? Math.sqrt(1 + Math.log(ratio) / Math.log(original)) : 1,
-    )
-    const listed = (name: string): ArrayLike<number> | undefined =>
-      metadata.has(key(name)) ? numbersOf(metadata, key(name)) : undefined
-    const long = listed('scaling.long_factor')
-    const short = listed('scaling.short_factor')
-    return {
-      longest: undefined,
-      at: (context, stored) => {
-        const divisors = context > original ? (stored.long ?? long) : (stored.short ?? short)
-        if (divisors) return { base, divisors, magnitude }
-        throw new EngineError('bad-file', 'The model file lacks the divisors of its rotary frequencies.', {
-          hint: 'It was converted by an old tool. Choose another file of this model.',
-        })
-      },
-    }
-  },
+  longrope,
   // The base grows with the length beyond the trained one (`_compute_dynamic_ntk_parameters` in transformers).
-  dynamic: ({ metadata, key, base, dims, trainedContext }) => {
+  dynamic: (fields) => {
+    const { metadata, key, base, dims } = fields
     const factor = numberOf(metadata, key('scaling.factor'))
-    const original = numberOf(metadata, key('scaling.original_context_length'), trainedContext)
+    const original = originalLength(fields)
     return {
       longest: Math.round(factor * original),
       at: (context) => {
@@ -198,13 +182,47 @@ function fixed(angles: RopeAngles): RopeScaling {
   return { longest: undefined, at: () => angles }
 }
 
-// A file with Llama 3.1's scaling carries its divisors as a tensor.
-function withStored(base: number, factor: number, dims: number): RopeScaling {
+// A file with Llama 3.1's scaling carries its divisors as a tensor, and one with LongRoPE may carry two and say nothing else.
+function withStored(fields: RopeFields, factor: number): RopeScaling {
+  const { base, dims } = fields
   return {
     longest: undefined,
-    at: (_context, { always }) => {
-      const divisors = always ?? new Float64Array(dims / 2).fill(1)
+    at: (context, stored) => {
+      if (!stored.always && (stored.long ?? stored.short)) return longrope(fields).at(context, stored)
+      const divisors = stored.always ?? new Float64Array(dims / 2).fill(1)
       return { base, divisors: Float64Array.from(divisors, (divisor) => divisor * factor), magnitude: 1 }
     },
   }
+}
+
+// arXiv 2402.13753. The divisors were searched for, so a file must bring them.
+function longrope(fields: RopeFields): RopeScaling {
+  const { metadata, key, base, dims, trainedContext } = fields
+  const original = originalLength(fields)
+  const ratio = trainedContext / original
+  const magnitude = numberOf(
+    metadata,
+    key('scaling.attn_factor'),
+    ratio > 1 ? Math.sqrt(1 + Math.log(ratio) / Math.log(original)) : 1,
+  )
+  const listed = (name: string): ArrayLike<number> | undefined => optionalNumbersOf(metadata, key(name))
+  const long = listed('scaling.long_factor')
+  const short = listed('scaling.short_factor')
+  return {
+    longest: undefined,
+    at: (context, stored) => {
+      const divisors = context > original ? (stored.long ?? long) : (stored.short ?? short)
+      if (divisors?.length === dims / 2) return { base, divisors, magnitude }
+      const found = divisors === undefined ? 'no' : String(divisors.length)
+      throw new EngineError(
+        'bad-file',
+        `The model file has ${found} divisors of its ${dims / 2} rotary frequencies.`,
+        { hint: 'It was converted by an old or faulty tool. Choose another file of this model.' },
+      )
+    },
+  }
+}
+
+function originalLength({ metadata, key, trainedContext }: RopeFields): number {
+  return numberOf(metadata, key('scaling.original_context_length'), trainedContext)
 }

@@ -12,6 +12,7 @@ import { EngineError } from '../protocol/errors'
 import { alibiSlopes } from './alibi'
 import type { ModelConfig, RopeConfig } from './config'
 import { GraphWeights, rowsOfHeads } from './graph-weights'
+import { queryScales } from './query-scale'
 import type { StoredDivisors } from './rope-scaling'
 import { ropeTable } from './rope-table'
 import type { WeightSource } from './weights'
@@ -207,7 +208,7 @@ class TransformerBuilder {
     const own = headDim - turning
     const named = (name: keyof typeof names): string => layer.named(names[name])
     const norm = (x: Value, name: 'qNorm' | 'kvNorm'): Value =>
-      this.#norm(x, named(name), layer.label(`latent-${name}`))
+      this.#norm(x, named(name), layer.label(`latent-${name}`), x.cols, latent.normEps)
     const rows = (
       x: Value,
       tensor: 'kvDown' | 'kvUp',
@@ -296,18 +297,15 @@ class TransformerBuilder {
     return along(along(x, from, 'prefix'), from + rope.dims, 'after-prefix')
   }
 
-  // Longer texts spread attention thinner; this keeps it as sharp as at the trained length (Qwen 1's `use_logn_attn`).
   #scaleByLength(q: Value, layer: LayerNames): Value {
-    const { config, context } = this.file
-    const trained = config.logScaleFrom
-    if (trained === undefined || context <= trained) return q
-    const table = this.#weights.add('log-scale', {
+    const scales = queryScales(this.file.config, this.file.context)
+    if (scales === undefined) return q
+    const table = this.#weights.add('query-scales', {
       kind: 'computed',
-      rows: context,
+      rows: scales.length,
       cols: 1,
       from: [],
-      values: () =>
-        Float32Array.from({ length: context }, (_, p) => Math.max(1, Math.log(p + 1) / Math.log(trained))),
+      values: () => scales,
     })
     const out = this.#g.value('tokens', q.cols, layer.label('q-scaled'))
     this.#g.push({ op: 'scale-by-position', x: q, table, out })
@@ -326,11 +324,10 @@ class TransformerBuilder {
     return { state: name }
   }
 
-  #norm(x: Value, name: TensorName, label: string, group = x.cols): Value {
-    const { spec, layout, config } = this.file
+  #norm(x: Value, name: TensorName, label: string, group = x.cols, eps = this.file.config.normEps): Value {
+    const { spec, layout } = this.file
     const out = this.#g.value(x.rows, x.cols, label)
     const weight = this.#weights.weight(name)
-    const eps = config.normEps
     if (spec.norm.kind === 'layer') {
       const bias = this.#weights.bias(name, 'optional')
       this.#g.push({ op: 'layer-norm', x, weight, bias, group, eps, out })

@@ -33,6 +33,11 @@ export function shapeOf(source: WeightSource, checkpoint: Checkpoint): readonly 
   return [countRows(source.rows), ...shape.slice(1)]
 }
 
+/** Of all ranges together. */
+export function countRows(ranges: readonly RowRange[]): number {
+  return ranges.reduce((sum, { from, to }) => sum + to - from, 0)
+}
+
 /** Names of the tensors a source reads. */
 export function tensorsOf(source: WeightSource): readonly string[] {
   return source.kind === 'computed' ? source.from : [source.tensor]
@@ -154,10 +159,6 @@ function matrixOf(info: TensorInfo): { rows: number; cols: number } {
   const cols = info.shape.at(-1) ?? 1
   const rows = info.shape.slice(0, -1).reduce((product, extent) => product * extent, 1)
   return { rows, cols }
-}
-
-function countRows(ranges: readonly RowRange[]): number {
-  return ranges.reduce((sum, { from, to }) => sum + to - from, 0)
 }
 
 function tensorOf(checkpoint: Checkpoint, name: string): TensorInfo {

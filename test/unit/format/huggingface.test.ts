@@ -137,35 +137,149 @@ describe('config.json as metadata', () => {
       keys: { 'llama.rope.scaling.type': 'none' },
     },
     {
-      name: 'a window of Mistral ends the context',
+      name: 'linear scaling, one set of fields for each kind of layer',
+      config: {
+        rope_parameters: {
+          full_attention: { rope_type: 'linear', factor: 8, rope_theta: 7 },
+          sliding_attention: { rope_type: 'default', rope_theta: 5 },
+        },
+      },
+      keys: {
+        'llama.rope.scaling.factor': 8,
+        'llama.rope.freq_base': 7,
+        'llama.rope.freq_base_swa': 5,
+      },
+    },
+    {
+      name: 'YaRN of the trained length',
+      config: { rope_scaling: { type: 'yarn', factor: 4, beta_fast: 30 } },
+      keys: {
+        'llama.rope.scaling.type': 'yarn',
+        'llama.rope.scaling.factor': 4,
+        'llama.rope.scaling.original_context_length': 512,
+        'llama.rope.scaling.yarn_beta_fast': 30,
+        'llama.rope.scaling.yarn_beta_slow': undefined,
+        'llama.rope.scaling.attn_factor': undefined,
+      },
+    },
+    {
+      name: 'YaRN by its lengths',
+      config: { rope_scaling: { type: 'yarn', original_max_position_embeddings: 128 } },
+      keys: { 'llama.rope.scaling.factor': 4, 'llama.rope.scaling.original_context_length': 128 },
+    },
+    {
+      // 1 + 0.1 ln(e) = 1.1, of which 0.55 is a half.
+      name: "a factor of attention in place of YaRN's own",
+      config: { rope_scaling: { type: 'yarn', factor: Math.E, attention_factor: 0.55 } },
+      keys: { 'llama.rope.scaling.attn_factor': 0.5 },
+    },
+    {
+      name: "DeepSeek's factors of YaRN's logarithm",
+      config: { rope_scaling: { type: 'yarn', factor: Math.E, mscale: 3.2, mscale_all_dim: 2 } },
+      keys: { 'llama.rope.scaling.attn_factor': 1 },
+    },
+    {
+      name: 'LongRoPE',
+      config: {
+        rope_scaling: {
+          rope_type: 'longrope',
+          long_factor: [3, 4],
+          short_factor: [1, 2],
+          original_max_position_embeddings: 64,
+        },
+      },
+      keys: {
+        'llama.rope.scaling.type': 'longrope',
+        'llama.rope.scaling.original_context_length': 64,
+        'llama.rope.scaling.long_factor': [3, 4],
+        'llama.rope.scaling.short_factor': [1, 2],
+        'llama.rope.scaling.attn_factor': undefined,
+      },
+    },
+    {
+      // sqrt(1 + ln(64) / ln(4096)) = sqrt(1.5)
+      name: 'LongRoPE with its stretch given',
+      config: {
+        rope_scaling: {
+          rope_type: 'longrope',
+          long_factor: [],
+          short_factor: [],
+          original_max_position_embeddings: 4096,
+          factor: 64,
+        },
+      },
+      keys: { 'llama.rope.scaling.attn_factor': Math.sqrt(1.5) },
+    },
+    {
+      name: 'dynamic scaling',
+      config: { rope_scaling: { type: 'dynamic', factor: 4 } },
+      keys: { 'llama.rope.scaling.type': 'dynamic', 'llama.rope.scaling.factor': 4 },
+    },
+    {
+      name: 'a window of Mistral',
       config: { model_type: 'mistral', sliding_window: 128 },
-      keys: { 'general.architecture': 'llama', 'llama.context_length': 128 },
+      keys: {
+        'general.architecture': 'llama',
+        'llama.context_length': 512,
+        'llama.attention.sliding_window': 128,
+        'llama.attention.sliding_window_pattern': [1, 1],
+      },
     },
     {
       name: 'Mistral without a window',
       config: { model_type: 'mistral', sliding_window: null },
-      keys: { 'llama.context_length': 512 },
+      keys: { 'llama.context_length': 512, 'llama.attention.sliding_window': undefined },
     },
     {
       name: 'a window of Qwen that is off',
       config: { model_type: 'qwen2', sliding_window: 128, use_sliding_window: false },
-      keys: { 'qwen2.context_length': 512 },
+      keys: { 'qwen2.attention.sliding_window': undefined },
     },
     {
-      name: 'a window of Qwen that is on',
+      name: 'a window of Qwen from a layer on',
+      config: { model_type: 'qwen2', sliding_window: 128, use_sliding_window: true, max_window_layers: 1 },
+      keys: {
+        'qwen2.context_length': 512,
+        'qwen2.attention.sliding_window': 128,
+        'qwen2.attention.sliding_window_pattern': [0, 1],
+      },
+    },
+    {
+      name: 'a window of Qwen beyond the last layer',
       config: { model_type: 'qwen2', sliding_window: 128, use_sliding_window: true },
-      keys: { 'qwen2.context_length': 128 },
+      keys: { 'qwen2.attention.sliding_window': undefined },
     },
     {
-      name: 'a window of Qwen 3 that is on',
-      config: { model_type: 'qwen3', sliding_window: 128, use_sliding_window: true },
-      keys: { 'qwen3.context_length': 128 },
+      name: 'a window of Qwen 3 in listed layers',
+      config: {
+        model_type: 'qwen3',
+        sliding_window: 128,
+        use_sliding_window: true,
+        layer_types: ['sliding_attention', 'full_attention'],
+      },
+      keys: { 'qwen3.attention.sliding_window_pattern': [1, 0] },
+    },
+    {
+      name: 'chunks of attention',
+      config: {
+        model_type: 'qwen2',
+        dual_chunk_attention_config: {
+          chunk_size: 100,
+          local_size: 20,
+          original_max_position_embeddings: 90,
+        },
+      },
+      keys: {
+        'qwen2.attention.chunk_length': 80,
+        'qwen2.attention.chunk_local_length': 20,
+        'qwen2.attention.chunk_original_length': 90,
+      },
     },
   ]
   for (const { name, config, keys } of differences) {
     it(name, () => {
       const metadata = read({ ...llama, ...config })
-      for (const [key, value] of Object.entries(keys)) assert.equal(metadata[key], value, key)
+      for (const [key, value] of Object.entries(keys)) assert.deepEqual(metadata[key], value, key)
     })
   }
 
@@ -206,13 +320,60 @@ describe('config.json as metadata', () => {
       { name: 'another activation', config: { hidden_act: 'gelu' }, says: /activation "gelu"/ },
       {
         name: 'unknown scaling',
-        config: { rope_scaling: { rope_type: 'yarn', factor: 4 } },
-        says: /"yarn" cannot be run; known: default, linear, llama3/,
+        config: { rope_scaling: { rope_type: 'proportional', factor: 4 } },
+        says: /"proportional" cannot be run; known: default, linear, llama3, yarn, longrope, dynamic/,
       },
       {
         name: 'scaling without its factor',
         config: { rope_scaling: { rope_type: 'linear' } },
         says: /rope_scaling\.factor is missing/,
+        code: 'bad-file',
+      },
+      {
+        name: 'YaRN with a range between whole pairs',
+        config: { rope_scaling: { rope_type: 'yarn', factor: 4, truncate: false } },
+        says: /untruncated range/,
+      },
+      {
+        name: 'LongRoPE with a text among its divisors',
+        config: { rope_scaling: { rope_type: 'longrope', long_factor: ['1'], short_factor: [1] } },
+        says: /rope_scaling\.long_factor must be a list of numbers/,
+        code: 'bad-file',
+      },
+      {
+        name: 'scaling in layers with a window',
+        config: {
+          rope_parameters: {
+            full_attention: { rope_type: 'default' },
+            sliding_attention: { rope_type: 'linear', factor: 2 },
+          },
+        },
+        says: /layers with a window that scale positions by "linear"/,
+      },
+      {
+        name: 'attention to later tokens',
+        config: { use_bidirectional_attention: true },
+        says: /attention to later tokens/,
+      },
+      {
+        name: 'a layer without attention',
+        config: {
+          model_type: 'qwen2',
+          use_sliding_window: true,
+          sliding_window: 9,
+          layer_types: ['full_attention', 'mamba'],
+        },
+        says: /layer of the type "mamba"/,
+      },
+      {
+        name: 'fewer kinds of layers than layers',
+        config: {
+          model_type: 'qwen2',
+          use_sliding_window: true,
+          sliding_window: 9,
+          layer_types: ['full_attention'],
+        },
+        says: /layer_types has 1 entries for 2 layers/,
         code: 'bad-file',
       },
       {
