@@ -21,7 +21,9 @@ export interface StateRef {
   readonly state: string
 }
 
-export type Activation = 'silu' | 'gelu-tanh' | 'gelu' | 'sigmoid' | 'tanh' | 'relu-squared' | 'exp-neg-exp'
+/** `exp-neg-exp` is exp(-exp(x)), `exp-neg-sigmoid` exp(-sigmoid(x) / sqrt(e)). */
+export type Activation =
+  'silu' | 'gelu-tanh' | 'gelu' | 'sigmoid' | 'tanh' | 'relu-squared' | 'exp-neg-exp' | 'exp-neg-sigmoid'
 
 /** Which row of a rope table a token takes: its position, or its way to the last token of the prefix, or its way from there. */
 export type RopeAxis = 'position' | 'prefix' | 'after-prefix'

@@ -118,6 +118,7 @@ const activations: Readonly<Record<Activation, (x: number) => number>> = {
   tanh: Math.tanh,
   'relu-squared': (x) => Math.max(x, 0) ** 2,
   'exp-neg-exp': (x) => Math.exp(-Math.exp(x)),
+  'exp-neg-sigmoid': (x) => Math.exp(-Math.exp(-0.5) * sigmoid(x)),
 }
 
 function sigmoid(x: number): number {

@@ -23,6 +23,7 @@ const formulas: Readonly<Record<Exclude<Activation, 'gelu'>, (x: number) => numb
   tanh: (x) => 1 - 2 / (Math.E ** (2 * x) + 1),
   'relu-squared': (x) => (x > 0 ? x * x : 0),
   'exp-neg-exp': (x) => 1 / Math.E ** (Math.E ** x),
+  'exp-neg-sigmoid': (x) => Math.E ** (-1 / (Math.sqrt(Math.E) * (1 + Math.E ** -x))),
 }
 
 describe('cpu element-wise operations', () => {
