@@ -12,6 +12,10 @@ import { phi3 } from './phi3'
 import { qwen } from './qwen'
 import { qwen2 } from './qwen2'
 import { qwen3 } from './qwen3'
+import { rwkv4 } from './rwkv-4'
+import { rwkv5 } from './rwkv-5'
+import { rwkv6 } from './rwkv-6'
+import { rwkv7 } from './rwkv-7'
 import type { ArchSpec } from './spec'
 import { starcoder2 } from './starcoder2'
 
@@ -28,6 +32,10 @@ export const architectures: readonly ArchSpec[] = [
   glm,
   granite,
   starcoder2,
+  rwkv4,
+  rwkv5,
+  rwkv6,
+  rwkv7,
 ]
 
 /** The family that calls itself `name` in `general.architecture`. Throws `unsupported-arch`. */

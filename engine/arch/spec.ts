@@ -2,6 +2,7 @@
 import type { CheckpointLayout } from '../format/checkpoint'
 import type { Activation } from '../graph/graph'
 import { EngineError } from '../protocol/errors'
+import type { RecurrentSpec } from './rwkv-spec'
 
 /** Whether a family's files carry a tensor: always, never, or as the checkpoint has it. */
 export type Presence = 'required' | 'optional' | 'absent'
@@ -85,7 +86,7 @@ export interface TensorLayout {
   readonly normOffset?: number
 }
 
-export type ArchSpec = TransformerSpec
+export type ArchSpec = TransformerSpec | RecurrentSpec
 
 /** Matrices that files may hold one below the other in a single tensor. */
 export type PackedPart = 'q' | 'k' | 'v' | 'gate' | 'up'
@@ -143,8 +144,13 @@ export interface TransformerTensors {
   readonly ignored: readonly string[]
 }
 
+interface LaidOut<Layout> {
+  readonly gguf: readonly string[]
+  readonly layouts: Partial<Readonly<Record<CheckpointLayout, Layout>>>
+}
+
 /** Throws EngineError `unsupported-arch` for a layout in which the family cannot be loaded. */
-export function layoutOf(spec: ArchSpec, layout: CheckpointLayout): TensorLayout {
+export function layoutOf<Layout>(spec: LaidOut<Layout>, layout: CheckpointLayout): Layout {
   const found = spec.layouts[layout]
   if (found !== undefined) return found
   throw new EngineError(

@@ -1,7 +1,6 @@
 // `hearth inspect MODEL`: what is in the file, and what it will take to run it.
-import { findArchitecture } from '../arch/registry'
 import type { Checkpoint, MetadataValue } from '../format/checkpoint'
-import { numberOf, stringOf } from '../format/metadata'
+import { stringOf } from '../format/metadata'
 import { estimateMemory } from '../model/memory'
 import { EngineError } from '../protocol/errors'
 import { describeBytes } from '../provider/disk-error'
@@ -44,11 +43,7 @@ function factsOf(checkpoint: Checkpoint, contextLength: number): Facts {
     tensors: tensors.map(({ name, type, shape, bytes }) => ({ name, type, shape, bytes })),
   }
   try {
-    findArchitecture(architecture)
-    // No sequence is ever longer than the model was trained for.
-    const trained = numberOf(checkpoint.metadata, `${architecture}.context_length`)
-    const longest = Math.min(contextLength, trained)
-    return { ...facts, memory: { ...estimateMemory(checkpoint, longest), contextLength: longest } }
+    return { ...facts, memory: estimateMemory(checkpoint, contextLength) }
   } catch (error) {
     // A file of an unknown family is still worth looking at: that is what this command is for.
     if (!(error instanceof EngineError)) throw error

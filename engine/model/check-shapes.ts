@@ -74,7 +74,8 @@ function expectations(operation: Operation): readonly Expectation[] {
   }
 }
 
-function wrongShape(
+/** EngineError `bad-file` for a tensor whose shape is not what the graph needs; undefined fits any extent. */
+export function wrongShape(
   name: string,
   found: readonly number[],
   expected: readonly (number | undefined)[],

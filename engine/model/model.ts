@@ -1,28 +1,21 @@
 // A loaded model: weights on a device and plans compiled for it.
-import { findArchitecture } from '../arch/registry'
-import { layoutOf, type TransformerTensors } from '../arch/spec'
 import type { Backend, Executable, Tensor } from '../backend/backend'
 import type { Log } from '../base/log'
 import type { Progress } from '../base/progress'
-import { quote } from '../base/quote'
 import { aboutFile } from '../format/about-file'
 import type { Checkpoint } from '../format/checkpoint'
-import { stringOf } from '../format/metadata'
 import { makePlan } from '../graph/plan'
 import { EngineError } from '../protocol/errors'
 import { tokenizerFromMetadata } from '../tokenizer/from-gguf'
 import type { Tokenizer } from '../tokenizer/tokenizer'
-import { checkParts, checkShapes } from './check-shapes'
-import { readConfig, type ModelConfig } from './config'
-import type { StoredDivisors } from './rope-scaling'
-import { KvCache, type State } from './state'
-import { buildTransformer, type BuiltGraph } from './transformer'
-import { bytesOf, readVector, shapeOf, uploadWeight } from './weights'
+import { buildModel, type BuiltModel, type ModelFacts } from './build-model'
+import { ModelState, type State } from './state'
+import { bytesOf, uploadWeight } from './weights'
 
 export interface LoadModelOptions {
   checkpoint: Checkpoint
   backend: Backend
-  /** Longest sequence any state of this model may hold; never more than the model was trained for. */
+  /** Longest sequence any state of this model may hold; never more than a model with positions was trained for. */
   contextLength?: number
   log: Log
   progress: Progress
@@ -40,28 +33,10 @@ export function loadModel(options: LoadModelOptions, signal: AbortSignal): Promi
 
 async function load(options: LoadModelOptions, signal: AbortSignal): Promise<Model> {
   const { checkpoint, backend, log, progress } = options
-  const spec = findArchitecture(stringOf(checkpoint.metadata, 'general.architecture'))
-  const layout = layoutOf(spec, checkpoint.layout)
-  const config = readConfig(spec, checkpoint)
   const { tokenizer, warnings } = tokenizerFromMetadata(checkpoint.metadata)
   for (const warning of warnings) log.warn(warning)
 
-  const contextLength = Math.min(options.contextLength ?? config.trainedContext, config.trainedContext)
-  const used = new Set<string>()
-  const has = (name: string): boolean => {
-    const present = checkpoint.tensors.has(name)
-    if (present) used.add(name)
-    return present
-  }
-  const divisors = await readDivisors(checkpoint, layout.tensors, has)
-  const built = buildTransformer({ spec, layout, config, context: contextLength, divisors, has })
-  refuseUnreadTensors(checkpoint, used, layout.tensors.ignored)
-  checkShapes(built.graph.operations, (name) => {
-    const source = built.weights.get(name)
-    return source && shapeOf(source, checkpoint)
-  })
-  checkParts(built.weights.values(), (tensor) => checkpoint.tensors.get(tensor)?.shape[0] ?? 0)
-
+  const built = await buildModel(checkpoint, options.contextLength)
   const weights = new Map<string, Tensor>()
   try {
     const total = [...built.weights.values()].reduce((sum, source) => sum + bytesOf(source, checkpoint), 0)
@@ -70,9 +45,9 @@ async function load(options: LoadModelOptions, signal: AbortSignal): Promise<Mod
       signal.throwIfAborted()
       weights.set(name, await uploadWeight(backend, checkpoint, name, source, signal))
       done += bytesOf(source, checkpoint)
-      progress.report(Math.min(1, done / total), `Loading ${config.name}`)
+      progress.report(Math.min(1, done / total), `Loading ${built.facts.name}`)
     }
-    const model = new Model(config, tokenizer, contextLength, backend, built, weights)
+    const model = new Model(tokenizer, backend, built, weights)
     await model.warmUp()
     return model
   } catch (error) {
@@ -85,14 +60,20 @@ export class Model implements Disposable {
   readonly #executables = new Map<string, Promise<Executable>>()
 
   constructor(
-    readonly config: ModelConfig,
     readonly tokenizer: Tokenizer,
-    /** Longest sequence a state may hold. */
-    readonly contextLength: number,
     readonly backend: Backend,
-    private readonly built: BuiltGraph,
+    private readonly built: BuiltModel,
     private readonly weights: ReadonlyMap<string, Tensor>,
   ) {}
+
+  get config(): ModelFacts {
+    return this.built.facts
+  }
+
+  /** Longest sequence a state may hold. */
+  get contextLength(): number {
+    return this.built.contextLength
+  }
 
   /** Tokens of one prefill step. */
   get prefillChunk(): number {
@@ -101,7 +82,7 @@ export class Model implements Disposable {
 
   /** Memory for one sequence of at most `maxTokens`. Throws `out-of-memory`. */
   createState(maxTokens: number): State {
-    return new KvCache(this.backend, this.built.caches, Math.min(maxTokens, this.contextLength))
+    return this.built.createState(this.backend, Math.min(maxTokens, this.contextLength))
   }
 
   /**
@@ -115,7 +96,7 @@ export class Model implements Disposable {
     options: ForwardOptions,
     signal: AbortSignal,
   ): Promise<Float32Array> {
-    if (!(state instanceof KvCache))
+    if (!(state instanceof ModelState))
       throw new EngineError('internal', 'This state belongs to another kind of model.')
     this.#checkTokens(state, tokens)
     const rows: Float32Array[] = []
@@ -124,6 +105,7 @@ export class Model implements Disposable {
       signal.throwIfAborted()
       const chunk = tokens.slice(start, start + this.prefillChunk)
       const executable = await this.#executable(chunk.length === 1 ? 1 : this.prefillChunk, options.outputs)
+      state.begin()
       this.backend.run(executable, state.tensors, { tokens: chunk, position: state.length })
       // Reading every chunk keeps the queue one step deep, which is what lets a cancel take effect at once.
       last = await this.backend.read(executable)
@@ -185,41 +167,6 @@ export class Model implements Disposable {
       )
     }
   }
-}
-
-// A tensor nobody reads is a part of the model left out: the answers would be fluent nonsense, so it is an error.
-function refuseUnreadTensors(
-  checkpoint: Checkpoint,
-  used: ReadonlySet<string>,
-  ignored: readonly string[],
-): void {
-  const skip = new RegExp(`^(${ignored.map((name) => name.replace('{n}', '\\d+')).join('|')})(\\.weight)?$`)
-  const unread = [...checkpoint.tensors.keys()].find((name) => !used.has(name) && !skip.test(name))
-  if (unread === undefined) return
-  throw new EngineError(
-    'unsupported-arch',
-    `The model has a tensor ${quote(unread)} that this version does not understand.`,
-    {
-      hint: 'It is a variant of its family. Choose another model, or update Hearth.',
-    },
-  )
-}
-
-async function readDivisors(
-  checkpoint: Checkpoint,
-  names: TransformerTensors,
-  has: (tensor: string) => boolean,
-): Promise<StoredDivisors> {
-  const read = async (name: string | undefined): Promise<Float32Array | undefined> => {
-    const tensor = `${name}.weight`
-    return name !== undefined && has(tensor) ? readVector(checkpoint, tensor) : undefined
-  }
-  const [always, long, short] = [
-    await read(names.ropeFactors),
-    await read(names.ropeFactorsLong),
-    await read(names.ropeFactorsShort),
-  ]
-  return { ...(always && { always }), ...(long && { long }), ...(short && { short }) }
 }
 
 function concatenate(rows: readonly Float32Array[]): Float32Array {

@@ -7,14 +7,32 @@ export interface State extends Disposable {
   readonly length: number
   /** Most tokens it can remember. */
   readonly capacity: number
+  /** Whether every length can be restored, as with a KV cache, or only those of checkpoints. */
+  readonly rewindsAnywhere: boolean
   /** Forgets everything after `length` tokens, or more when only an earlier point can be restored; returns the new length. */
   rewind(length: number): number
   /** Marks the current length as a point to which a recurrent state can return; free for a KV cache. */
   checkpoint(): void
 }
 
+/** A state as a model's steps see it. */
+export abstract class ModelState implements State {
+  abstract readonly tensors: ReadonlyMap<string, Tensor>
+  abstract readonly length: number
+  abstract readonly capacity: number
+  abstract readonly rewindsAnywhere: boolean
+  /** Called before a step, which may fail halfway. */
+  abstract begin(): void
+  /** Called after a step that took `count` tokens. */
+  abstract advance(count: number): void
+  abstract rewind(length: number): number
+  abstract checkpoint(): void
+  abstract [Symbol.dispose](): void
+}
+
 /** Keys and values of every token, [capacity, cols] per layer. */
-export class KvCache implements State {
+export class KvCache extends ModelState {
+  readonly rewindsAnywhere = true
   readonly tensors: ReadonlyMap<string, Tensor>
   #length = 0
 
@@ -23,6 +41,7 @@ export class KvCache implements State {
     caches: ReadonlyMap<string, number>,
     readonly capacity: number,
   ) {
+    super()
     const tensors = new Map<string, Tensor>()
     try {
       for (const [name, cols] of caches) tensors.set(name, backend.createState(name, capacity, cols))
@@ -37,7 +56,10 @@ export class KvCache implements State {
     return this.#length
   }
 
-  /** Called after a step wrote `count` more rows. */
+  begin(): void {
+    // Rows beyond the length are nobody's, whatever a failed step left there.
+  }
+
   advance(count: number): void {
     this.#length += count
   }

@@ -21,6 +21,8 @@ export type WeightSource =
       readonly from: readonly string[]
       values(vectors: readonly Float32Array[]): Float32Array
     }
+  /** These rows and columns of a matrix of whole numbers of bytes, columns becoming rows. */
+  | { readonly kind: 'transposed'; readonly tensor: string; readonly rows: RowRange; readonly cols: RowRange }
   /** 1 / max(|row|, 1e-12) of every row of a matrix, as one vector. */
   | { readonly kind: 'inverse-row-lengths'; readonly tensor: string }
 
@@ -30,7 +32,7 @@ export function shapeOf(source: WeightSource, checkpoint: Checkpoint): readonly 
   const info = tensorOf(checkpoint, source.tensor)
   const shape = info.shape.filter((extent, i) => extent !== 1 || i === info.shape.length - 1)
   if (!source.rows) return shape
-  return [countRows(source.rows), ...shape.slice(1)]
+  return shape.length === 1 ? [countRows(source.rows)] : [countRows(source.rows), ...shape.slice(-1)]
 }
 
 /** Of all ranges together. */
@@ -64,6 +66,8 @@ export async function uploadWeight(
       for (const name of source.from) vectors.push(await readVector(checkpoint, name))
       return uploadValues(backend, label, source.rows, source.cols, source.values(vectors))
     }
+    case 'transposed':
+      return uploadTransposed(backend, checkpoint, label, source)
     case 'inverse-row-lengths': {
       const lengths = await inverseRowLengths(checkpoint, tensorOf(checkpoint, source.tensor), signal)
       return uploadValues(backend, label, 1, lengths.length, lengths)
@@ -97,6 +101,32 @@ function uploadStored(
     ? { label, type: info.type, rows: 1, cols: count }
     : { label, type: info.type, rows: count, cols }
   return backend.createWeight(spec, readRows(read, source.rows, rowBytes(info.type, isVector ? 1 : cols)))
+}
+
+// For small matrices: the tensor is read whole.
+async function uploadTransposed(
+  backend: Backend,
+  checkpoint: Checkpoint,
+  label: string,
+  source: { tensor: string; rows: RowRange; cols: RowRange },
+): Promise<Tensor> {
+  const info = tensorOf(checkpoint, source.tensor)
+  const { cols: stride } = matrixOf(info)
+  const width = rowBytes(info.type, 1)
+  const bytes = await checkpoint.read(info.name, 0, info.bytes)
+  const rows = source.cols.to - source.cols.from
+  const cols = source.rows.to - source.rows.from
+  const turned = new Uint8Array(rows * cols * width)
+  for (let row = 0; row < rows; row++) {
+    for (let col = 0; col < cols; col++) {
+      const from = ((source.rows.from + col) * stride + source.cols.from + row) * width
+      const to = (row * cols + col) * width
+      for (let i = 0; i < width; i++) turned[to + i] = bytes[from + i] ?? 0
+    }
+  }
+  return backend.createWeight({ label, type: info.type, rows, cols }, (offset, length) =>
+    Promise.resolve(turned.subarray(offset, offset + length)),
+  )
 }
 
 // Byte ranges of the chosen rows, as if they were a tensor of their own.

@@ -10,7 +10,7 @@ import type { State } from '../../engine/model/state'
 import { oracleLogits } from '../oracle/llama'
 import { readGguf } from '../oracle/read-gguf'
 import { recordDifferences, type Difference } from './record-differences'
-import { relativeDifference, tinyFolders, tinyModels, type TinyCheckpoint } from './tiny-models'
+import { relativeDifference, tinyFolders, tinyModels, tinyRwkv, type TinyCheckpoint } from './tiny-models'
 
 export interface Target {
   choice: 'cpu' | 'webgpu'
@@ -44,7 +44,7 @@ export function checkLogits(target: Target): void {
       assert.ok(backend.device.name.toLowerCase().includes(target.adapter.toLowerCase()), backend.device.name)
     })
 
-    for (const tiny of [...tinyModels(), ...tinyFolders()]) {
+    for (const tiny of [...tinyModels(), ...tinyFolders(), ...tinyRwkv()]) {
       describe(tiny.name, () => checkTinyModel(tiny))
     }
 
@@ -102,7 +102,9 @@ export function checkLogits(target: Target): void {
         const kept = tiny.tokens.slice(0, 6)
         const other = tiny.tokens.slice(6).reverse()
         using rewound = model.createState(tiny.tokens.length)
-        await all(model, rewound, tiny.tokens)
+        await all(model, rewound, kept)
+        rewound.checkpoint()
+        await all(model, rewound, tiny.tokens.slice(6))
         assert.equal(rewound.rewind(kept.length), kept.length)
         assert.equal(rewound.length, kept.length)
         using fresh = model.createState(tiny.tokens.length)

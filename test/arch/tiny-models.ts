@@ -1,9 +1,10 @@
-// The tiny checkpoints of test/fixtures/tiny (GGUF) and tiny-hf (folders), with what transformers says about them.
+// The tiny checkpoints of test/fixtures/tiny (GGUF), tiny-hf (folders) and tiny-rwkv, with what their references say about them.
 import { readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 
 const folder = 'test/fixtures/tiny'
 const foldersOfHuggingface = 'test/fixtures/tiny-hf'
+const foldersOfRwkv = 'test/fixtures/tiny-rwkv'
 
 /** A tiny checkpoint of any format. */
 export interface TinyCheckpoint {
@@ -43,6 +44,17 @@ export function tinyFolders(): TinyCheckpoint[] {
     .map((name) => {
       const model = path.join(foldersOfHuggingface, name)
       return readModel(`huggingface/${name}`, model, path.join(model, 'expected.json'))
+    })
+}
+
+/** Every tiny RWKV, a file or a folder each. */
+export function tinyRwkv(): TinyCheckpoint[] {
+  return readdirSync(foldersOfRwkv)
+    .sort()
+    .map((name) => {
+      const folder = path.join(foldersOfRwkv, name)
+      const file = readdirSync(folder).find((entry) => /^model\.(pth|gguf)$/.test(entry))
+      return readModel(`rwkv/${name}`, path.join(folder, file ?? ''), path.join(folder, 'expected.json'))
     })
 }
 

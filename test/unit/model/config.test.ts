@@ -1,6 +1,6 @@
 // What a file leaves out and its model's size tells.
 import assert from 'node:assert/strict'
-import { findArchitecture } from '../../../engine/arch/registry'
+import { baichuan } from '../../../engine/arch/baichuan'
 import type { Checkpoint, MetadataValue } from '../../../engine/format/checkpoint'
 import { readConfig, type ModelConfig } from '../../../engine/model/config'
 
@@ -57,5 +57,5 @@ function read(layers: number, vocabulary: number, more: Record<string, MetadataV
     read: () => Promise.reject(new Error('nothing to read')),
     close: () => Promise.resolve(),
   }
-  return readConfig(findArchitecture('baichuan'), checkpoint)
+  return readConfig(baichuan, checkpoint)
 }
