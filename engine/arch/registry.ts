@@ -4,6 +4,8 @@ import { EngineError } from '../protocol/errors'
 import { baichuan } from './baichuan'
 import { chatglm } from './chatglm'
 import { gemma } from './gemma'
+import { gemma2 } from './gemma2'
+import { gemma3 } from './gemma3'
 import { glm } from './glm'
 import { granite } from './granite'
 import { llama } from './llama'
@@ -25,6 +27,8 @@ export const architectures: readonly ArchSpec[] = [
   qwen2,
   qwen3,
   gemma,
+  gemma2,
+  gemma3,
   minicpm,
   phi3,
   baichuan,

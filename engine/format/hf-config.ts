@@ -116,6 +116,24 @@ const llamaNumbers = [
   ['vocab_size', 'vocab_size'],
 ] as const
 
+const softcapNumbers = [
+  ['attn_logit_softcapping', 'attn_logit_softcapping'],
+  ['final_logit_softcapping', 'final_logit_softcapping'],
+] as const
+
+/** Files of the larger Gemmas have only what differs from these. */
+const gemmaDefaults = {
+  hidden_size: 2304,
+  intermediate_size: 9216,
+  num_hidden_layers: 26,
+  num_attention_heads: 8,
+  num_key_value_heads: 4,
+  head_dim: 256,
+  rms_norm_eps: 1e-6,
+  max_position_embeddings: 8192,
+  sliding_window: 4096,
+} as const
+
 const muPNumbers = [
   ['embedding_scale', 'scale_emb'],
   ['scale_depth', 'scale_depth'],
@@ -164,6 +182,31 @@ const families: Readonly<Record<string, Family | undefined>> = {
     architecture: 'gemma',
     numbers: llamaNumbers,
     activations: ['gelu_pytorch_tanh', 'gelu'],
+    tied: true,
+  },
+  gemma2: {
+    architecture: 'gemma2',
+    numbers: [...llamaNumbers, ...softcapNumbers],
+    defaults: { ...gemmaDefaults, attn_logit_softcapping: 50, final_logit_softcapping: 30 },
+    activations: ['gelu_pytorch_tanh'],
+    computed: queryScaleKeys,
+    windowed: (config, layers) => listedLayers(config, layers) ?? everyLayerBut(2, layers),
+    tied: true,
+  },
+  gemma3_text: {
+    architecture: 'gemma3',
+    numbers: [...llamaNumbers, ...softcapNumbers],
+    defaults: {
+      ...gemmaDefaults,
+      max_position_embeddings: 131072,
+      rope_theta: 1e6,
+      rope_local_base_freq: 1e4,
+    },
+    activations: ['gelu_pytorch_tanh'],
+    computed: queryScaleKeys,
+    windowed: (config, layers) =>
+      listedLayers(config, layers) ??
+      everyLayerBut(config.optionalNumber('sliding_window_pattern') ?? 6, layers),
     tied: true,
   },
   minicpm: {
@@ -285,7 +328,7 @@ function chatglmKeys(config: JsonFields): [string, MetadataValue][] {
 }
 
 /** Models around a text model, and how the names of its tensors start there. */
-const surroundings: Readonly<Record<string, string | undefined>> = {}
+const surroundings: Readonly<Record<string, string | undefined>> = { gemma3: 'language_model.' }
 
 function numberWithDefault(config: JsonFields, family: Family, field: string): number | undefined {
   const fallback = family.defaults?.[field]
@@ -309,6 +352,10 @@ function windowedLayersOfQwen(config: JsonFields, layers: number): readonly bool
   return listedLayers(config, layers) ?? Array.from({ length: layers }, (_, layer) => layer >= first)
 }
 
+function everyLayerBut(period: number, layers: number): readonly boolean[] {
+  return Array.from({ length: layers }, (_, layer) => (layer + 1) % period !== 0)
+}
+
 function listedLayers(config: JsonFields, layers: number): readonly boolean[] | undefined {
   const types = config.optionalList('layer_types')
   if (types === undefined) return undefined
@@ -322,6 +369,10 @@ function listedLayers(config: JsonFields, layers: number): readonly boolean[] | 
       'known: full_attention, sliding_attention',
     )
   })
+}
+
+function queryScaleKeys(config: JsonFields): Iterable<readonly [string, MetadataValue]> {
+  return [['attention.scale', 1 / Math.sqrt(config.optionalNumber('query_pre_attn_scalar') ?? 256)]]
 }
 
 // Lengths as vLLM takes them, which serves these models: chunks leave room for `local_size` tokens of the chunk before.

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { CpuBackend } from '../../../engine/backend/cpu/cpu-backend'
 import { silentLog } from '../../../engine/base/log'
 import { noProgress } from '../../../engine/base/progress'
-import type { Checkpoint } from '../../../engine/format/checkpoint'
+import type { Checkpoint, MetadataValue } from '../../../engine/format/checkpoint'
 import { openCheckpoint } from '../../../engine/format/open-checkpoint'
 import { loadModel } from '../../../engine/model/model'
 import { EngineError } from '../../../engine/protocol/errors'
@@ -18,18 +18,26 @@ describe('a model file with a wrong number', () => {
   check('llama.block_count', 1, 'unsupported-arch', /"blk\.1\..*does not understand/)
   check('llama.block_count', 0, 'bad-file', /must be a positive whole number/)
   check('general.architecture', 'mamba', 'unsupported-arch', /"mamba" is not supported; known: llama, /)
+  check(
+    'gemma3.attention.sliding_window_pattern',
+    [true],
+    'bad-file',
+    /has 1 entries for 6 layers/,
+    'gemma3-f32',
+  )
+  check('llama.attention.chunk_length', 8, 'bad-file', /chunk_local_length is missing/)
   check('minicpm.logit_scale', 0, 'bad-file', /scale of the logits comes to 0/, 'minicpm-f32')
   check('minicpm.residual_scale', NaN, 'bad-file', /scale of the branch comes to NaN/, 'minicpm-f32')
 })
 
 function check(
   key: string,
-  value: number | string,
+  value: MetadataValue,
   code: string,
   message: RegExp,
   model = 'tiny-llama-chat',
 ): void {
-  it(`${key} = ${value}`, async () => {
+  it(`${key} = ${String(value)}`, async () => {
     const file = await openCheckpoint(`test/fixtures/tiny/${model}.gguf`)
     const checkpoint: Checkpoint = Object.create(file, {
       metadata: { value: new Map([...file.metadata, [key, value]]) },
