@@ -27,6 +27,9 @@ export interface GenerateEnd {
   tokens: number[]
 }
 
+/** Tokens between two checkpoints of an answer: a continued chat reads no more than these again, and some, where the turn ends. */
+const decodeCheckpoint = 16
+
 /** Keeps the state of the last request, so that the next one only computes what differs. */
 export class Session implements Disposable {
   readonly #state: State
@@ -95,6 +98,7 @@ export class Session implements Disposable {
           return end('context-full')
         }
         logits = await this.#step([token], turn)
+        if (generated.length % decodeCheckpoint === 0) this.#state.checkpoint()
         usage.decodeMs = performance.now() - decodeStart
       }
       yield* text.end()
@@ -135,10 +139,20 @@ export class Session implements Disposable {
     const common = commonLength(this.#tokens, prompt, prompt.length - 1)
     usage.reusedTokens = this.#rewind(common)
     let logits: Float32Array = new Float32Array(0)
-    for (let start = usage.reusedTokens; start < prompt.length; start += this.model.prefillChunk) {
-      logits = await this.#step(prompt.slice(start, start + this.model.prefillChunk), turn)
+    for (let start = usage.reusedTokens; start < prompt.length;) {
+      const end = this.#chunkEnd(start, prompt.length)
+      logits = await this.#step(prompt.slice(start, end), turn)
+      this.#state.checkpoint()
+      start = end
     }
     return logits
+  }
+
+  // The next prompt is likely to be this one with another last token, or with none; a state that goes back to checkpoints only needs
+  // one there.
+  #chunkEnd(start: number, length: number): number {
+    const end = Math.min(start + this.model.prefillChunk, length)
+    return end === length && start < length - 1 && !this.#state.rewindsAnywhere ? length - 1 : end
   }
 
   async #step(tokens: readonly number[], turn: Turn): Promise<Float32Array> {
