@@ -82,11 +82,13 @@ export class LocalProvider implements Provider {
       repeatWindow: 64,
       ...(request.seed === undefined ? {} : { seed: request.seed }),
     }
-    const stop = this.capabilities.chat ? [] : transcriptStops
+    const template = this.parts.chatTemplate
+    const stop = template?.stops ?? transcriptStops
+    const stopTokens = template?.stopTokens ?? new Set<number>()
     const end = yield* this.#generate(
       this.#chat,
       tokens,
-      { maxTokens: request.maxTokens, sampler, stop },
+      { maxTokens: request.maxTokens, sampler, stop, stopTokens },
       'chat',
       signal,
     )

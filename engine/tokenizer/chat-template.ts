@@ -4,22 +4,32 @@ import { randomUUID } from 'node:crypto'
 import { optionalNumberOf, optionalStringOf, type Metadata } from '../format/metadata'
 import type { ChatMessage } from '../protocol/chat'
 import { EngineError } from '../protocol/errors'
+import { findBuiltInTemplate } from './built-in-templates'
 import { templateText, userText, type TextPiece, type Tokenizer } from './tokenizer'
 
 export interface ChatTemplate {
   /** The prompt that lets the model answer next. Throws EngineError `bad-request` when the template refuses the conversation. */
   render(messages: readonly ChatMessage[]): TextPiece[]
+  /** Texts and tokens that end an answer, besides the tokenizer's `eog`. */
+  readonly stops: readonly string[]
+  readonly stopTokens: ReadonlySet<number>
 }
 
-/** The template of the file, ChatML when the vocabulary is made for it, or undefined for a model that was not trained to chat. */
+/** The template of the file, else the one its vocabulary is made for, or undefined for a model that was not trained to chat. */
 export function chatTemplate(metadata: Metadata, tokenizer: Tokenizer): ChatTemplate | undefined {
-  const source = templateSource(metadata, tokenizer)
+  const builtIn = findBuiltInTemplate(metadata, tokenizer)
+  const given = optionalStringOf(metadata, 'tokenizer.chat_template')
+  // Some converters write a bare name instead of a template.
+  const source = given !== undefined && /\{[{%]/.test(given) ? given : builtIn?.template
   if (source === undefined) return undefined
   const eos = optionalNumberOf(metadata, 'tokenizer.ggml.eos_token_id')
   const variables = {
     add_generation_prompt: true,
     bos_token: tokenizer.bos === undefined ? '' : tokenizer.pieceOf(tokenizer.bos),
     eos_token: eos === undefined ? '' : tokenizer.pieceOf(eos),
+    // Baichuan's turns begin with tokens that its versions spell differently.
+    token_195: tokenizer.pieceOf(195),
+    token_196: tokenizer.pieceOf(196),
   }
   let parsed: Template | undefined
   const fill = (messages: readonly ChatMessage[]): string => {
@@ -27,33 +37,11 @@ export function chatTemplate(metadata: Metadata, tokenizer: Tokenizer): ChatTemp
     parsed ??= new Template(source)
     return parsed.render({ ...variables, messages })
   }
-  return { render: (messages) => renderSafely(messages, fill, tokenizer) }
-}
-
-/** From the model cards of the ChatML families; used only when a file with these markers has no template. */
-const chatml =
-  "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>\n' }}{% endfor %}" +
-  "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
-
-/**
- * RWKV World, from RWKV-LM's notes on prompts: a blank line ends a turn, so there is none inside a message (each replacement halves a
- * run of line breaks), and nothing, not even a space, follows the last colon.
- */
-const rwkvWorld =
-  "{% set names = {'system': 'System', 'user': 'User', 'assistant': 'Assistant'} %}" +
-  "{% for message in messages %}{{ names[message['role']] + ': ' + (message['content'] | trim | replace('\r\n', '\n')" +
-  " | replace('\n\n', '\n')".repeat(12) +
-  ") + '\n\n' }}{% endfor %}{% if add_generation_prompt %}Assistant:{% endif %}"
-
-const byName: Readonly<Record<string, string | undefined>> = { 'rwkv-world': rwkvWorld }
-
-function templateSource(metadata: Metadata, tokenizer: Tokenizer): string | undefined {
-  const source = optionalStringOf(metadata, 'tokenizer.chat_template')
-  if (source !== undefined && /\{[{%]/.test(source)) return source
-  // Some converters write a bare name instead of a template.
-  const named = source !== undefined && Object.hasOwn(byName, source) ? byName[source] : undefined
-  if (named !== undefined) return named
-  return tokenizer.idOf('<|im_start|>') === undefined ? undefined : chatml
+  return {
+    render: (messages) => renderSafely(messages, fill, tokenizer),
+    stops: builtIn?.stops ?? [],
+    stopTokens: new Set(builtIn?.ends?.flatMap((spelling) => tokenizer.idOf(spelling) ?? [])),
+  }
 }
 
 type Fill = (messages: readonly ChatMessage[]) => string
