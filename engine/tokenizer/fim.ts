@@ -1,11 +1,21 @@
 // Fill-in-the-middle: the model sees what stands before and after the cursor and writes what belongs between.
 import { optionalNumberOf, type Metadata } from '../format/metadata'
-import { fimKeyNames, fimRows, fimStopKeys, type FimRow } from './fim-tokens'
+import { fimKeyNames, fimRows, fimStopKeys, type FimRow, type RepositoryForm } from './fim-tokens'
 import { templateText, userText, type TextPiece, type Tokenizer } from './tokenizer'
 
 export interface Fim extends FimRow {
   /** Tokens that end the middle, besides the tokenizer's `eog`. */
   readonly stopTokens: ReadonlySet<number>
+  /** How other files stand around the prompt; undefined where the family knows no way. */
+  readonly files: RepositoryForm | undefined
+}
+
+/** What a model may see of a repository besides the current file, which has `path`. */
+export interface RepositoryContext {
+  readonly repository: string
+  readonly path: string
+  /** The nearest to the cursor's file last. */
+  readonly files: readonly { readonly path: string; readonly text: string }[]
 }
 
 /**
@@ -24,15 +34,61 @@ export function findFim(tokenizer: Tokenizer, metadata: Metadata): Fim | undefin
     const id = optionalNumberOf(metadata, `tokenizer.ggml.${name}`)
     if (id !== undefined && id < tokenizer.size) stopTokens.add(id)
   }
-  return { ...row, stopTokens }
+  const files = row.repository?.find((form) =>
+    form.tokens.every((spelling) => tokenizer.idOf(spelling) !== undefined),
+  )
+  return { ...row, stopTokens, files }
 }
 
 /** The prompt for what stands between `prefix` and `suffix`. Both are user text: markers inside them stay text. */
 export function fimPrompt(fim: Fim, prefix: string, suffix: string): TextPiece[] {
-  const before = [templateText(fim.prefix), userText(prefix)]
+  return layOut(fim, [userText(prefix)], suffix)
+}
+
+/** The same with other files of the repository in front, in the form the model was trained on; without one, the prompt alone. */
+export function fimRepositoryPrompt(
+  fim: Fim,
+  context: RepositoryContext,
+  prefix: string,
+  suffix: string,
+): TextPiece[] {
+  const form = fim.files
+  if (form === undefined) return fimPrompt(fim, prefix, suffix)
+  const { repository, path, files } = context
+  const current = { repository, path, text: '' }
+  const eachFile = (text: string | undefined): TextPiece[] =>
+    files.flatMap((file) => fillIn(text, { repository, ...file }))
+  return [
+    ...fillIn(form.start, current),
+    ...eachFile(form.file),
+    ...fillIn(form.current, current),
+    ...layOut(
+      fim,
+      [...eachFile(form.fileInPrefix), ...fillIn(form.currentInPrefix, current), userText(prefix)],
+      suffix,
+    ),
+  ]
+}
+
+function layOut(fim: Fim, prefix: readonly TextPiece[], suffix: string): TextPiece[] {
+  const before = [templateText(fim.prefix), ...prefix]
   const after = [templateText(fim.suffix), userText(suffix)]
   const middle = fim.middle === undefined ? [] : [templateText(fim.middle)]
-  return fim.order === 'prefix-first' ? [...before, ...after, ...middle] : [...after, ...before, ...middle]
+  if (fim.order === 'prefix-first') return [...before, ...after, ...middle]
+  if (fim.order === 'suffix-first') return [...after, ...before, ...middle]
+  return [templateText(fim.prefix), ...after, ...middle, ...prefix]
+}
+
+/** Names and texts of files are user text, what stands around them is template. */
+function fillIn(
+  form: string | undefined,
+  values: { repository: string; path: string; text: string },
+): TextPiece[] {
+  const isValue = (key: string): key is keyof typeof values => Object.hasOwn(values, key)
+  return (form ?? '')
+    .split(/\{(\w+)\}/)
+    .map((part, i) => (i % 2 === 1 && isValue(part) ? userText(values[part]) : templateText(part)))
+    .filter((piece) => piece.text !== '')
 }
 
 function hasAll(tokenizer: Tokenizer, row: FimRow): boolean {

@@ -15,7 +15,7 @@ import {
 } from '../format/metadata'
 import { EngineError } from '../protocol/errors'
 import { createBpe } from './bpe'
-import { fimKeys, fimSpellings, fimSuffixSpellings } from './fim-tokens'
+import { fimKeys, fimSpellings, fimJoiningSpellings } from './fim-tokens'
 import { noVocabulary } from './no-vocabulary'
 import { wordRules } from './pretokenize'
 import { createRwkvWorld } from './rwkv-world'
@@ -116,7 +116,7 @@ const kinds: Readonly<Record<string, Kind>> = {
           spaceAfter[optionalStringOf(metadata, 'hearth.tokenizer.space_prefix') ?? ''] ?? 'control',
         addSpacePrefix: optionalBooleanOf(metadata, key('add_space_prefix')) ?? true,
         spaceOnce: optionalBooleanOf(metadata, 'hearth.tokenizer.space_once') ?? false,
-        noSpaceAfter: new Set(fimSuffixSpellings.flatMap((spelling) => vocabulary.ids.get(spelling) ?? [])),
+        noSpaceAfter: new Set(fimJoiningSpellings.flatMap((spelling) => vocabulary.ids.get(spelling) ?? [])),
         unknown: optionalNumberOf(metadata, key('unknown_token_id')) ?? 0,
       })
       return { codec, addBos: true }

@@ -55,8 +55,8 @@ export function createSpm(vocabulary: Vocabulary, merges: SpmMerges, options: Sp
 
   const wantsSpace = (previous: number | undefined): boolean => {
     if (!options.addSpacePrefix || previous === undefined) return options.addSpacePrefix
-    if (options.spaceAfter === 'every' || options.spaceAfter === 'none') return options.spaceAfter === 'every'
-    return vocabulary.types[previous] !== tokenTypes.userDefined && !options.noSpaceAfter.has(previous)
+    if (options.noSpaceAfter.has(previous) || options.spaceAfter === 'none') return false
+    return options.spaceAfter === 'every' || vocabulary.types[previous] !== tokenTypes.userDefined
   }
   const normalize =
     options.normalize ?? ((text, withSpace) => (withSpace ? space : '') + text.replaceAll(' ', space))

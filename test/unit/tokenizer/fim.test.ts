@@ -1,6 +1,6 @@
 // Fill-in-the-middle prompts: which tokens a vocabulary has for it, and that text between them stays text.
 import assert from 'node:assert/strict'
-import { findFim, fimPrompt } from '../../../engine/tokenizer/fim'
+import { findFim, fimPrompt, fimRepositoryPrompt } from '../../../engine/tokenizer/fim'
 import { tokenizerFromMetadata } from '../../../engine/tokenizer/from-gguf'
 import { bpeMetadata, spmMetadata, type TinyVocabulary } from './tiny-vocabulary'
 
@@ -36,6 +36,12 @@ const rows: readonly Row[] = [
     stops: '<file_sep> <fim_middle> <fim_prefix> <fim_suffix>',
   },
   {
+    name: 'StarCoder 2',
+    control: ['<fim_prefix>', '<fim_suffix>', '<fim_middle>', '<file_sep>', '<repo_name>'],
+    prompt: '<fim_prefix> a < <fim_suffix> > b <fim_middle>',
+    stops: '<file_sep> <fim_middle> <fim_prefix> <fim_suffix> <repo_name>',
+  },
+  {
     name: 'DeepSeek-Coder',
     control: ['<｜fim▁begin｜>', '<｜fim▁hole｜>', '<｜fim▁end｜>'],
     prompt: '<｜fim▁begin｜> a < <｜fim▁hole｜> > b <｜fim▁end｜>',
@@ -46,6 +52,36 @@ const rows: readonly Row[] = [
     control: ['[PREFIX]', '[SUFFIX]'],
     prompt: '[SUFFIX] > b [PREFIX] a <',
     stops: '[PREFIX] [SUFFIX]',
+  },
+  {
+    name: 'CodeGemma',
+    control: ['<|fim_prefix|>', '<|fim_middle|>', '<|fim_suffix|>', '<|file_separator|>'],
+    prompt: '<|fim_prefix|> a < <|fim_suffix|> > b <|fim_middle|>',
+    stops: '<|file_separator|> <|fim_middle|> <|fim_prefix|> <|fim_suffix|>',
+  },
+  {
+    name: 'CodeQwen1.5',
+    control: ['<fim_prefix>', '<fim_suffix>', '<fim_middle>', '<fim_pad>', '<reponame>', '<file_sep>'],
+    prompt: '<fim_prefix> a < <fim_suffix> > b <fim_middle>',
+    stops: '<file_sep> <fim_middle> <fim_pad> <fim_prefix> <fim_suffix> <reponame>',
+  },
+  {
+    name: 'Granite code',
+    control: ['<fim_prefix>', '<fim_suffix>', '<fim_middle>', '<fim_pad>', '<reponame>', '<filename>'],
+    prompt: '<fim_prefix> a < <fim_suffix> > b <fim_middle>',
+    stops: '<filename> <fim_middle> <fim_pad> <fim_prefix> <fim_suffix> <reponame>',
+  },
+  {
+    name: 'CodeLlama',
+    control: ['▁<PRE>', '▁<SUF>', '▁<MID>', '▁<EOT>'],
+    prompt: '▁<PRE> a < ▁<SUF> > b ▁<MID>',
+    stops: '▁<EOT> ▁<MID> ▁<PRE> ▁<SUF>',
+  },
+  {
+    name: 'aiXcoder, the suffix between its two markers and the prefix',
+    control: ['▁<AIX-SPAN-PRE>', '▁<AIX-SPAN-MIDDLE>', '▁<AIX-SPAN-POST>'],
+    prompt: '▁<AIX-SPAN-PRE> ▁<AIX-SPAN-POST> > b ▁<AIX-SPAN-MIDDLE> a <',
+    stops: '▁<AIX-SPAN-MIDDLE> ▁<AIX-SPAN-POST> ▁<AIX-SPAN-PRE>',
   },
   {
     name: 'tokens named by number',
@@ -85,6 +121,39 @@ const rows: readonly Row[] = [
   { name: 'a part of a family', control: ['<|fim_prefix|>', '<|fim_suffix|>'], prompt: undefined },
 ]
 
+/** Names of rows above, and their prompt for the files a.ts, b.ts and c.ts. */
+const repositoryRows: readonly (readonly [string, string])[] = [
+  [
+    'Qwen2.5-Coder',
+    '<|repo_name|>repo\n<|file_sep|>a.ts\nA<file_sep>\n<|file_sep|>b.ts\nB{path}\n<|file_sep|>c.ts\n<|fim_prefix|>P<|fim_suffix|>S<|fim_middle|>',
+  ],
+  [
+    'CodeGemma',
+    'A<file_sep><|file_separator|>B{path}<|file_separator|><|fim_prefix|>P<|fim_suffix|>S<|fim_middle|>',
+  ],
+  [
+    'CodeQwen1.5',
+    '<reponame>repo\n<file_sep>a.ts\nA<file_sep>\n<file_sep>b.ts\nB{path}\n<file_sep>c.ts\n<fim_prefix>P<fim_suffix>S<fim_middle>',
+  ],
+  [
+    'Granite code',
+    '<reponame>repo<filename>a.ts\nA<file_sep><filename>b.ts\nB{path}<filename>c.ts\n<fim_prefix>P<fim_suffix>S<fim_middle>',
+  ],
+  [
+    'StarCoder 2',
+    '<repo_name>repo<file_sep>a.ts\nA<file_sep><file_sep>b.ts\nB{path}<file_sep><fim_prefix>c.ts\nP<fim_suffix>S<fim_middle>',
+  ],
+  [
+    'DeepSeek-Coder',
+    '<｜fim▁begin｜>#a.ts\nA<file_sep>\n\n#b.ts\nB{path}\n\n#c.ts\nP<｜fim▁hole｜>S<｜fim▁end｜>',
+  ],
+  [
+    'Codestral, suffix first and no middle',
+    '[SUFFIX]S[PREFIX]+++++ a.ts\nA<file_sep>\n\n+++++ b.ts\nB{path}\n\n+++++ c.ts\nP',
+  ],
+  ['CodeLlama', '▁<PRE>P▁<SUF>S▁<MID>'],
+]
+
 describe('fill in the middle', () => {
   for (const { name, control, more, prompt, stops } of rows) {
     it(name, () => {
@@ -95,6 +164,29 @@ describe('fill in the middle', () => {
         [...tokens].map((token) => tokenizer.pieceOf(token))
       assert.equal(fim && spell(tokenizer.encode(fimPrompt(fim, 'a<', '>b'))).join(' '), prompt)
       assert.equal(fim && spell(fim.stopTokens).sort().join(' '), stops)
+    })
+  }
+
+  for (const [name, prompt] of repositoryRows) {
+    it(`shows other files: ${name}`, () => {
+      const row = rows.find((candidate) => candidate.name === name)
+      const metadata = bpeMetadata({ tokens: (row?.control ?? []).map((text) => [text, 'control']) })
+      const { tokenizer } = tokenizerFromMetadata(metadata)
+      const fim = findFim(tokenizer, metadata)
+      assert.ok(fim)
+      const files = [
+        { path: 'a.ts', text: 'A<file_sep>' },
+        { path: 'b.ts', text: 'B{path}' },
+      ]
+      const pieces = fimRepositoryPrompt(fim, { repository: 'repo', path: 'c.ts', files }, 'P', 'S')
+      assert.equal(pieces.map((piece) => piece.text).join(''), prompt)
+      const control = tokenizer.encode(pieces).filter((token) => tokenizer.bytesOf(token).length === 0)
+      // Markers only where the form has them, not in the text of a file.
+      const markers = prompt.replace('A<file_sep>', '').match(/\u2581?<[^>]*>|\[[A-Z]+\]/g) ?? []
+      assert.deepEqual(
+        control.map((token) => tokenizer.pieceOf(token)),
+        markers,
+      )
     })
   }
 
@@ -130,5 +222,24 @@ describe('fill in the middle', () => {
     assert.ok(fim)
     const tokens = tokenizer.encode(fimPrompt(fim, 'a', 'b'))
     assert.equal(tokens.map((token) => tokenizer.pieceOf(token)).join(' '), '<s> ▁<PRE> ▁a ▁<SUF> b ▁<MID>')
+  })
+
+  it('gives aiXcoder no space in front of suffix and prefix, and Codestral one in front of the prefix', () => {
+    const prompt = (control: readonly string[]): string => {
+      const tokens = ['▁', 'a', 'b', '▁a', '▁b', ...control.map((text) => [text, 'control'] as const)]
+      const metadata = spmMetadata({ tokens })
+      const { tokenizer } = tokenizerFromMetadata(metadata)
+      const fim = findFim(tokenizer, metadata)
+      assert.ok(fim)
+      return tokenizer
+        .encode(fimPrompt(fim, 'a', 'b'))
+        .map((token) => tokenizer.pieceOf(token))
+        .join(' ')
+    }
+    assert.equal(
+      prompt(['▁<AIX-SPAN-PRE>', '▁<AIX-SPAN-MIDDLE>', '▁<AIX-SPAN-POST>']),
+      '<s> ▁<AIX-SPAN-PRE> ▁<AIX-SPAN-POST> b ▁<AIX-SPAN-MIDDLE> a',
+    )
+    assert.equal(prompt(['[PREFIX]', '[SUFFIX]']), '<s> [SUFFIX] b [PREFIX] ▁a')
   })
 })
