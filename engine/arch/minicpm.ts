@@ -1,4 +1,4 @@
-// MiniCPM 1: 1B and 2B.
+// MiniCPM 1, 2B-128k, 4 and 4.1.
 import { ggufTensors } from './gguf-tensors'
 import { huggingfaceTensors } from './huggingface-tensors'
 import { transformer } from './spec'
@@ -13,7 +13,14 @@ export const minicpm = transformer({
   mlp: { gated: true, activation: 'silu', bias: 'absent' },
   head: { tied: 'when-absent' },
   layouts: {
-    gguf: { tensors: ggufTensors, pairs: 'interleaved' },
+    gguf: {
+      tensors: {
+        ...ggufTensors,
+        ropeFactorsLong: 'rope_factors_long',
+        ropeFactorsShort: 'rope_factors_short',
+      },
+      pairs: 'interleaved',
+    },
     huggingface: { tensors: huggingfaceTensors, pairs: 'half' },
   },
 })

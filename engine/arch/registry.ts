@@ -10,6 +10,7 @@ import { glm } from './glm'
 import { granite } from './granite'
 import { llama } from './llama'
 import { minicpm } from './minicpm'
+import { minicpm3 } from './minicpm3'
 import { phi3 } from './phi3'
 import { qwen } from './qwen'
 import { qwen2 } from './qwen2'
@@ -30,6 +31,7 @@ export const architectures: readonly ArchSpec[] = [
   gemma2,
   gemma3,
   minicpm,
+  minicpm3,
   phi3,
   baichuan,
   chatglm,

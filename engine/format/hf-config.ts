@@ -216,6 +216,23 @@ const families: Readonly<Record<string, Family | undefined>> = {
     activations: ['silu'],
     tied: true,
   },
+  minicpm3: {
+    architecture: 'minicpm3',
+    numbers: [
+      ...llamaNumbers.filter(([, field]) => field !== 'head_dim'),
+      ...muPNumbers,
+      ['rope.dimension_count', 'qk_rope_head_dim'],
+      ['attention.q_lora_rank', 'q_lora_rank'],
+      ['attention.kv_lora_rank', 'kv_lora_rank'],
+      ['attention.value_length', 'v_head_dim'],
+    ],
+    required: [...muPNumbers.map(([, field]) => field), 'qk_nope_head_dim', 'qk_rope_head_dim'],
+    activations: ['silu'],
+    computed: (config) => [
+      ['attention.key_length', config.number('qk_nope_head_dim') + config.number('qk_rope_head_dim')],
+    ],
+    tied: true,
+  },
   granite: {
     architecture: 'granite',
     numbers: [...llamaNumbers, ...graniteNumbers],

@@ -26,6 +26,22 @@ describe('a model file with a wrong number', () => {
     'gemma3-f32',
   )
   check('llama.attention.chunk_length', 8, 'bad-file', /chunk_local_length is missing/)
+  check(
+    'minicpm3.rope.dimension_count',
+    18,
+    'bad-file',
+    /18 rotary columns do not fit heads of 16/,
+    'minicpm3-f16',
+  )
+  check(
+    'minicpm3.rope.dimension_count',
+    8,
+    'bad-file',
+    /attn_kv_a_mqa\.weight" has 20 rows, .* ask for 22/,
+    'minicpm3-f16',
+  )
+  check('minicpm3.attention.kv_lora_rank', 12, 'bad-file', /"blk\.0\.attn_kv_a_norm\.weight"/, 'minicpm3-f16')
+  check('minicpm3.attention.key_length', 18, 'bad-file', /attn_q_b/, 'minicpm3-f16')
   check('minicpm.logit_scale', 0, 'bad-file', /scale of the logits comes to 0/, 'minicpm-f32')
   check('minicpm.residual_scale', NaN, 'bad-file', /scale of the branch comes to NaN/, 'minicpm-f32')
 })
