@@ -54,7 +54,7 @@ export interface Backend {
   /** Resolves once, when the device is gone for good. Never resolves on cpu. */
   readonly lost: Promise<EngineError>
   /**
-   * Uploads a weight in the file's own layout; `read` is called for consecutive byte ranges from the first byte to the last,
+   * Uploads a weight in the file's own layout; `read` is called for consecutive whole rows from the first to the last,
    * so that a matrix larger than memory for buffers never lies in it whole. Throws `out-of-memory`.
    */
   createWeight(

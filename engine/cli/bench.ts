@@ -60,7 +60,7 @@ async function measureModel(
   try {
     const { log, progress } = terminal
     using model = await loadModel(
-      { checkpoint, backend, contextLength: options.context, log, progress },
+      { checkpoint, backend, contextLength: options.context, quantize: options.quantize, log, progress },
       signal,
     )
     const loadMs = performance.now() - start

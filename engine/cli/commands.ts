@@ -20,7 +20,13 @@ export interface Command {
   load(): Promise<Run>
 }
 
-const modelOptions = ['model', 'device', 'backend', 'context'] as const satisfies readonly OptionName[]
+const modelOptions = [
+  'model',
+  'device',
+  'backend',
+  'context',
+  'quantize',
+] as const satisfies readonly OptionName[]
 
 export const commands: readonly Command[] = [
   {
@@ -72,7 +78,7 @@ export const commands: readonly Command[] = [
   {
     usage: 'inspect <model>',
     summary: "A model's metadata, tensors and memory",
-    options: ['context', 'json'],
+    options: ['context', 'quantize', 'json'],
     load: async () => (await import('./inspect')).inspect,
   },
   {

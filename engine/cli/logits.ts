@@ -16,7 +16,14 @@ export const logits: Run = async (context, _args, raw) => {
     try {
       terminal.log.info(reason)
       const { log, progress } = terminal
-      const load = { checkpoint, backend, contextLength: options.context, log, progress }
+      const load = {
+        checkpoint,
+        backend,
+        contextLength: options.context,
+        quantize: options.quantize,
+        log,
+        progress,
+      }
       using model = await loadModel(load, signal)
       terminal.endProgress()
       const rows = await forward(context, model, options.tokens, options.all)

@@ -5,9 +5,9 @@ import { openLocal } from '../provider/open-local'
 import type { CommandContext } from './commands'
 import { chosenDevice, type Options } from './options'
 
-export type ModelOptions = Options<'model' | 'device' | 'backend' | 'context'>
+export type ModelOptions = Options<'model' | 'device' | 'backend' | 'context' | 'quantize'>
 
-export const modelOptionNames = ['model', 'device', 'backend', 'context'] as const
+export const modelOptionNames = ['model', 'device', 'backend', 'context', 'quantize'] as const
 
 /** The caller disposes it. Throws what getting, reading or loading a model throws. */
 export async function openModel(
@@ -22,6 +22,7 @@ export async function openModel(
       model: options.model,
       device: chosenDevice(options),
       contextLength: options.context,
+      quantize: options.quantize,
       log,
       progress,
     },

@@ -50,6 +50,11 @@ export const optionRows = {
     help: 'Longest prompt and answer together, in tokens (default: 4096)',
     schema: v.optional(whole(16, 131072), '4096'),
   },
+  quantize: {
+    flag: '--quantize <T>',
+    help: 'What matrices of floats become while loading: none, q8_0 or q4_0 (default: none)',
+    schema: v.optional(v.picklist(['none', 'q8_0', 'q4_0'], 'must be none, q8_0 or q4_0'), 'none'),
+  },
   json: { flag: '--json', help: 'Print one JSON value on stdout', schema: flag },
   prompt: { flag: '--prompt <TEXT>', help: 'The text to continue', schema: v.optional(v.string(once)) },
   promptFile: {

@@ -6,9 +6,11 @@ import { aboutFile } from '../format/about-file'
 import type { Checkpoint } from '../format/checkpoint'
 import { makePlan } from '../graph/plan'
 import { EngineError } from '../protocol/errors'
+import type { QuantizeChoice } from '../protocol/settings'
 import { tokenizerFromMetadata } from '../tokenizer/from-gguf'
 import type { Tokenizer } from '../tokenizer/tokenizer'
 import { buildModel, type BuiltModel, type ModelFacts } from './build-model'
+import { Quantizer } from './quantize'
 import { ModelState, type State } from './state'
 import { bytesOf, uploadWeight } from './weights'
 
@@ -17,6 +19,8 @@ export interface LoadModelOptions {
   backend: Backend
   /** Longest sequence any state of this model may hold; never more than a model with positions was trained for. */
   contextLength?: number
+  /** What matrices of floats become; by default they stay. */
+  quantize?: QuantizeChoice
   log: Log
   progress: Progress
 }
@@ -37,16 +41,19 @@ async function load(options: LoadModelOptions, signal: AbortSignal): Promise<Mod
   for (const warning of warnings) log.warn(warning)
 
   const built = await buildModel(checkpoint, options.contextLength)
+  const quantizer = new Quantizer(options.quantize ?? 'none', built.facts.vocabulary, built.graph.operations)
   const weights = new Map<string, Tensor>()
   try {
     const total = [...built.weights.values()].reduce((sum, source) => sum + bytesOf(source, checkpoint), 0)
     let done = 0
     for (const [name, source] of built.weights) {
       signal.throwIfAborted()
-      weights.set(name, await uploadWeight(backend, checkpoint, name, source, signal))
+      weights.set(name, await uploadWeight(backend, checkpoint, name, source, quantizer, signal))
       done += bytesOf(source, checkpoint)
       progress.report(Math.min(1, done / total), `Loading ${built.facts.name}`)
     }
+    const quantized = quantizer.describe()
+    if (quantized !== undefined) log.info(quantized)
     const model = new Model(tokenizer, backend, built, weights)
     await model.warmUp()
     return model

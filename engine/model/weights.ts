@@ -3,6 +3,7 @@ import type { Backend, Tensor, WeightSpec } from '../backend/backend'
 import { quants, rowBytes } from '../backend/quants/table'
 import type { Checkpoint, TensorInfo } from '../format/checkpoint'
 import { EngineError } from '../protocol/errors'
+import type { Quantizer, ReadBytes } from './quantize'
 
 /** From row `from` to before row `to`. */
 export interface RowRange {
@@ -56,11 +57,14 @@ export async function uploadWeight(
   checkpoint: Checkpoint,
   label: string,
   source: WeightSource,
+  quantizer: Quantizer,
   signal: AbortSignal,
 ): Promise<Tensor> {
   switch (source.kind) {
-    case 'stored':
-      return uploadStored(backend, checkpoint, label, source)
+    case 'stored': {
+      const { spec, read } = quantizer.convert(...storedWeight(checkpoint, label, source))
+      return backend.createWeight(spec, read)
+    }
     case 'computed': {
       const vectors: Float32Array[] = []
       for (const name of source.from) vectors.push(await readVector(checkpoint, name))
@@ -84,23 +88,21 @@ export async function readVector(checkpoint: Checkpoint, tensor: string): Promis
   return values
 }
 
-function uploadStored(
-  backend: Backend,
+function storedWeight(
   checkpoint: Checkpoint,
   label: string,
   source: { tensor: string; rows?: readonly RowRange[] },
-): Promise<Tensor> {
+): [WeightSpec, ReadBytes] {
   const info = tensorOf(checkpoint, source.tensor)
   const { rows, cols } = matrixOf(info)
-  const read = (offset: number, length: number): Promise<Uint8Array> =>
-    checkpoint.read(info.name, offset, length)
-  if (!source.rows) return backend.createWeight({ label, type: info.type, rows, cols }, read)
+  const read: ReadBytes = (offset, length) => checkpoint.read(info.name, offset, length)
+  if (!source.rows) return [{ label, type: info.type, rows, cols }, read]
   const isVector = rows === 1
   const count = countRows(source.rows)
   const spec: WeightSpec = isVector
     ? { label, type: info.type, rows: 1, cols: count }
     : { label, type: info.type, rows: count, cols }
-  return backend.createWeight(spec, readRows(read, source.rows, rowBytes(info.type, isVector ? 1 : cols)))
+  return [spec, readRows(read, source.rows, rowBytes(info.type, isVector ? 1 : cols))]
 }
 
 // For small matrices: the tensor is read whole.
@@ -130,11 +132,7 @@ async function uploadTransposed(
 }
 
 // Byte ranges of the chosen rows, as if they were a tensor of their own.
-function readRows(
-  read: (offset: number, length: number) => Promise<Uint8Array>,
-  ranges: readonly RowRange[],
-  stride: number,
-): (offset: number, length: number) => Promise<Uint8Array> {
+function readRows(read: ReadBytes, ranges: readonly RowRange[], stride: number): ReadBytes {
   return async (offset, length) => {
     const bytes = new Uint8Array(length)
     let start = 0 // of the range, in bytes of the chosen rows

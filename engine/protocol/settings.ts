@@ -18,6 +18,10 @@ export const settingsSchema = v.object({
     v.fallback(v.pipe(numberBetween(256, 131072), v.integer()), 4096),
     'Most tokens a conversation may hold. More needs more memory; a model trained for less is never asked for more.',
   ),
+  quantize: described(
+    v.fallback(v.picklist(['none', 'q8_0', 'q4_0']), 'none'),
+    'Makes models smaller and faster while they are loaded: matrices of F32, F16 or BF16 become `q8_0` (a byte for a weight, hardly any loss) or `q4_0` (half of that, some loss). Models that are quantized already stay as they are.',
+  ),
   completion: v.object({
     enabled: described(v.fallback(v.boolean(), true), 'Show ghost text while typing.'),
     languages: described(
@@ -72,6 +76,7 @@ export const settingsSchema = v.object({
 
 export type Settings = v.InferOutput<typeof settingsSchema>
 export type DeviceChoice = Settings['device']
+export type QuantizeChoice = Settings['quantize']
 
 /** Any value from outside as Settings: missing sections and bad values become defaults. */
 export function parseSettings(raw: unknown): Settings {

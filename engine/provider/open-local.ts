@@ -4,7 +4,7 @@ import type { Log } from '../base/log'
 import type { Progress } from '../base/progress'
 import { openCheckpoint } from '../format/open-checkpoint'
 import { loadModel } from '../model/model'
-import type { DeviceChoice } from '../protocol/settings'
+import type { DeviceChoice, QuantizeChoice } from '../protocol/settings'
 import { chatTemplate } from '../tokenizer/chat-template'
 import { findFim } from '../tokenizer/fim'
 import { requireVocabulary } from '../tokenizer/no-vocabulary'
@@ -17,6 +17,7 @@ export interface OpenLocalOptions {
   model: string
   device: DeviceChoice
   contextLength: number
+  quantize: QuantizeChoice
   log: Log
   progress: Progress
 }

@@ -126,8 +126,8 @@ function createHost(
   }
 }
 
-function choiceOf({ model, device, contextLength }: Settings): ModelChoice {
-  return { model, device, contextLength }
+function choiceOf({ model, device, contextLength, quantize }: Settings): ModelChoice {
+  return { model, device, contextLength, quantize }
 }
 
 /** `window/logMessage`; prompts and code only go to a client that has switched tracing on. */

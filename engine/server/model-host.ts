@@ -5,7 +5,7 @@ import type { Progress } from '../base/progress'
 import type { Usage } from '../protocol/chat'
 import { describeError, EngineError } from '../protocol/errors'
 import type { EngineState, EngineStatus } from '../protocol/messages'
-import type { DeviceChoice } from '../protocol/settings'
+import type { DeviceChoice, QuantizeChoice } from '../protocol/settings'
 import type { OpenLocalOptions } from '../provider/open-local'
 import type { Provider, TextStream } from '../provider/provider'
 import { nothingSaid } from '../provider/read-stream'
@@ -15,6 +15,7 @@ export interface ModelChoice {
   model: string
   device: DeviceChoice
   contextLength: number
+  quantize: QuantizeChoice
 }
 
 /** Where models come from; `lsp.ts` plugs in the hub and the local provider. */
@@ -376,7 +377,12 @@ class Host implements ModelHost {
 }
 
 function sameChoice(one: ModelChoice, other: ModelChoice): boolean {
-  return one.model === other.model && one.device === other.device && one.contextLength === other.contextLength
+  return (
+    one.model === other.model &&
+    one.device === other.device &&
+    one.contextLength === other.contextLength &&
+    one.quantize === other.quantize
+  )
 }
 
 /** Lets the first report through, and then one at most every `reportEveryMs`. */

@@ -157,6 +157,34 @@ describe('commands', function () {
     assert.equal(parts.memory.weights, whole.memory.weights)
   })
 
+  it('inspect tells what quantizing while loading saves', async () => {
+    const file = 'test/fixtures/tiny/llama-f16-blocks.gguf'
+    const weights = async (...args: string[]): Promise<number> =>
+      (await json<{ memory: { weights: number } }>('inspect', file, ...args)).memory.weights
+    const [whole, bytes, nibbles] = [
+      await weights(),
+      await weights('--quantize', 'q8_0'),
+      await weights('--quantize', 'q4_0'),
+    ]
+    assert.ok(nibbles < bytes && bytes < 0.6 * whole, `${whole}, ${bytes}, ${nibbles}`)
+  })
+
+  it('models are quantized while they are loaded when that is asked for', async () => {
+    const file = 'test/fixtures/tiny/llama-f16-blocks.gguf'
+    const run = ['logits', '--model', file, '--backend', 'cpu', '--tokens', '1,2,3']
+    const plain = await json<{ logits: number[] }>(...run)
+    const quantized = await json<{ logits: number[] }>(...run, '--quantize', 'q8_0')
+    const difference = relativeDifference(quantized.logits, plain.logits)
+    assert.ok(difference > 1e-4 && difference < 0.1, String(difference))
+    assert.match(
+      (await hearth([...run, '--quantize', 'q4_0'])).stderr,
+      /Quantized 8 matrices to q4_0 and q8_0: /,
+    )
+    const wrong = await hearth([...run, '--quantize', 'q5_0'])
+    assert.equal(wrong.code, exitCodes.usage.code)
+    assert.match(wrong.stderr, /--quantize must be none, q8_0 or q4_0/)
+  })
+
   it('complete draws the ghost in place', async () => {
     const at = await file('place.ts', 'one\ntwo\nlet three = \nfour\nfive\nsix\n')
     const found = await json<{ text: string; start: number; end: number }>('complete', `${at}:3:13`, ...model)

@@ -15,3 +15,23 @@ function makeTable(): Float32Array {
   }
   return table
 }
+
+/** The bits of the nearest half float, ties to even; beyond the largest one, infinity. */
+export function floatToHalf(value: number): number {
+  const sign = value < 0 || Object.is(value, -0) ? 0x8000 : 0
+  const magnitude = Math.abs(value)
+  if (Number.isNaN(value)) return 0x7e00
+  // 2^-14 is the smallest normal half; below it the step between two halves stays 2^-24.
+  const exponent = Math.max(-14, Math.min(16, Math.floor(Math.log2(magnitude))))
+  const steps = roundToEven(magnitude / 2 ** (exponent - 10))
+  // A subnormal has no implicit bit; rounding up to the next power of two carries into the exponent.
+  const bits = steps + (exponent + 14) * 1024
+  return sign | Math.min(bits, 0x7c00)
+}
+
+function roundToEven(value: number): number {
+  const down = Math.floor(value)
+  const rest = value - down
+  if (rest !== 0.5) return rest < 0.5 ? down : down + 1
+  return down % 2 === 0 ? down : down + 1
+}

@@ -9,7 +9,12 @@ import { readStream } from '../../../engine/provider/read-stream'
 import { createModelHost, type ModelChoice, type ModelHost } from '../../../engine/server/model-host'
 import { scriptedProvider, type ScriptedProvider } from '../complete/scripted-provider'
 
-const choice = (model: string): ModelChoice => ({ model, device: 'cpu', contextLength: 512 })
+const choice = (model: string): ModelChoice => ({
+  model,
+  device: 'cpu',
+  contextLength: 512,
+  quantize: 'none',
+})
 const never = new AbortController().signal
 
 interface Bench {
