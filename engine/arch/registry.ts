@@ -3,6 +3,7 @@ import { quote } from '../base/quote'
 import { EngineError } from '../protocol/errors'
 import { baichuan } from './baichuan'
 import { chatglm } from './chatglm'
+import { chatglm1 } from './chatglm1'
 import { gemma } from './gemma'
 import { gemma2 } from './gemma2'
 import { gemma3 } from './gemma3'
@@ -34,6 +35,7 @@ export const architectures: readonly ArchSpec[] = [
   minicpm3,
   phi3,
   baichuan,
+  chatglm1,
   chatglm,
   glm,
   granite,

@@ -21,7 +21,7 @@ export function readHuggingfaceConfig(whole: JsonFields, name: string): Huggingf
   const around = Object.hasOwn(surroundings, wholeType) ? surroundings[wholeType] : undefined
   const config = around === undefined ? whole : whole.fields('text_config')
   const modelType = config.text('model_type')
-  const family = Object.hasOwn(families, modelType) ? families[modelType] : undefined
+  const family = familyOf(modelType, config)
   if (family === undefined) {
     const known = [...Object.keys(families), ...Object.keys(surroundings)].join(', ')
     throw unsupported(config, `the model type ${quote(modelType)}`, `known: ${known}`)
@@ -147,6 +147,23 @@ const graniteNumbers = [
   ['logit_scale', 'logits_scaling'],
 ] as const
 
+const chatglm1: Family = {
+  architecture: 'chatglm1',
+  numbers: [
+    ['block_count', 'num_layers'],
+    ['embedding_length', 'hidden_size'],
+    ['feed_forward_length', 'inner_hidden_size'],
+    ['attention.head_count', 'num_attention_heads'],
+    ['attention.layer_norm_epsilon', 'layernorm_epsilon'],
+    ['vocab_size', 'vocab_size'],
+  ],
+  only: { position_encoding_2d: true },
+  lengths: ['max_sequence_length'],
+  rotaryShare: 0.5,
+  activations: ['gelu'],
+  tied: true,
+}
+
 const families: Readonly<Record<string, Family | undefined>> = {
   llama: {
     architecture: 'llama',
@@ -158,7 +175,7 @@ const families: Readonly<Record<string, Family | undefined>> = {
     architecture: 'llama',
     numbers: llamaNumbers,
     activations: ['silu'],
-    windowed: (_config, layers) => new Array<boolean>(layers).fill(true),
+    windowed: everyLayer,
     tied: false,
   },
   qwen2: {
@@ -242,12 +259,9 @@ const families: Readonly<Record<string, Family | undefined>> = {
   },
   starcoder2: {
     architecture: 'starcoder2',
-    numbers: [
-      ...llamaNumbers,
-      ['attention.layer_norm_epsilon', 'norm_epsilon'],
-      ['attention.sliding_window', 'sliding_window'],
-    ],
+    numbers: [...llamaNumbers, ['attention.layer_norm_epsilon', 'norm_epsilon']],
     only: { use_bias: true },
+    windowed: everyLayer,
     activations: ['gelu_pytorch_tanh'],
     tied: true,
   },
@@ -312,6 +326,21 @@ const families: Readonly<Record<string, Family | undefined>> = {
     activations: ['silu'],
     tied: false,
   },
+}
+
+function everyLayer(_config: JsonFields, layers: number): boolean[] {
+  return new Array<boolean>(layers).fill(true)
+}
+
+/** Families that share a model type with an older one, which has a field of its own. */
+const older: Readonly<Record<string, { readonly field: string; readonly family: Family } | undefined>> = {
+  chatglm: { field: 'inner_hidden_size', family: chatglm1 },
+}
+
+function familyOf(modelType: string, config: JsonFields): Family | undefined {
+  const first = Object.hasOwn(older, modelType) ? older[modelType] : undefined
+  if (first !== undefined && config.optional(first.field) !== undefined) return first.family
+  return Object.hasOwn(families, modelType) ? families[modelType] : undefined
 }
 
 // The original code of the 13B models, which have ALiBi, knows no `max_position_embeddings`; that of Baichuan 2, whose output rows are

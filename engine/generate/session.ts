@@ -139,20 +139,20 @@ export class Session implements Disposable {
     const common = commonLength(this.#tokens, prompt, prompt.length - 1)
     usage.reusedTokens = this.#rewind(common)
     let logits: Float32Array = new Float32Array(0)
-    for (let start = usage.reusedTokens; start < prompt.length;) {
-      const end = this.#chunkEnd(start, prompt.length)
-      logits = await this.#step(prompt.slice(start, end), turn)
+    for (let rest = prompt.slice(usage.reusedTokens); rest.length > 0;) {
+      const count = this.#chunkLength(rest)
+      logits = await this.#step(rest.slice(0, count), turn)
       this.#state.checkpoint()
-      start = end
+      rest = rest.slice(count)
     }
     return logits
   }
 
   // The next prompt is likely to be this one with another last token, or with none; a state that goes back to checkpoints only needs
   // one there.
-  #chunkEnd(start: number, length: number): number {
-    const end = Math.min(start + this.model.prefillChunk, length)
-    return end === length && start < length - 1 && !this.#state.rewindsAnywhere ? length - 1 : end
+  #chunkLength(rest: readonly number[]): number {
+    const count = this.model.stepLength(this.#state, rest)
+    return count === rest.length && count > 1 && !this.#state.rewindsAnywhere ? count - 1 : count
   }
 
   async #step(tokens: readonly number[], turn: Turn): Promise<Float32Array> {

@@ -14,6 +14,7 @@ import { buildRecurrent } from './recurrent'
 import { readRecurrentConfig } from './recurrent-config'
 import { RecurrentState } from './recurrent-state'
 import type { StoredDivisors } from './rope-scaling'
+import { PrefixCache } from './prefix-cache'
 import { KvCache, type ModelState } from './state'
 import { buildTransformer } from './transformer'
 import { readVector, shapeOf, type WeightSource } from './weights'
@@ -87,7 +88,10 @@ async function fromTransformer(
     contextLength,
     graph,
     weights,
-    createState: (backend, capacity) => new KvCache(backend, caches, capacity),
+    createState: (backend, capacity) => {
+      const cache = new KvCache(backend, caches, capacity)
+      return config.answerStart === undefined ? cache : new PrefixCache(cache, config.answerStart)
+    },
   }
 }
 

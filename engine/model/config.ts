@@ -53,6 +53,8 @@ export interface ModelConfig {
   /** Queries at later positions p are multiplied by ln(p + 1) / ln(this). */
   readonly logScaleFrom: number | undefined
   readonly chunks: ChunkConfig | undefined
+  /** Token before which the prompt sees itself both ways, in families where it does. */
+  readonly answerStart: number | undefined
   /** Longest sequence the model can take. */
   readonly trainedContext: number
 }
@@ -158,6 +160,7 @@ export function readConfig(spec: TransformerSpec, checkpoint: Checkpoint): Model
     },
     logScaleFrom: stored('attention.log_scale_from'),
     chunks,
+    answerStart: spec.attention.prefix && numberOf(metadata, 'tokenizer.ggml.bos_token_id'),
     trainedContext: Math.max(context, rope?.scaling.longest ?? 0),
   }
 }

@@ -87,6 +87,11 @@ export class Model implements Disposable {
     return this.backend.device.prefillChunk
   }
 
+  /** How many of `tokens`, the next ones of a sequence, `forward` takes in one step. Throws `internal`. */
+  stepLength(state: State, tokens: readonly number[]): number {
+    return checked(state).stepLength(tokens, this.prefillChunk)
+  }
+
   /** Memory for one sequence of at most `maxTokens`. Throws `out-of-memory`. */
   createState(maxTokens: number): State {
     return this.built.createState(this.backend, Math.min(maxTokens, this.contextLength))
@@ -103,20 +108,22 @@ export class Model implements Disposable {
     options: ForwardOptions,
     signal: AbortSignal,
   ): Promise<Float32Array> {
-    if (!(state instanceof ModelState))
-      throw new EngineError('internal', 'This state belongs to another kind of model.')
+    const memory = checked(state)
     this.#checkTokens(state, tokens)
     const rows: Float32Array[] = []
     let last: Float32Array = new Float32Array(0)
-    for (let start = 0; start < tokens.length; start += this.prefillChunk) {
+    for (let start = 0; start < tokens.length;) {
       signal.throwIfAborted()
-      const chunk = tokens.slice(start, start + this.prefillChunk)
-      const executable = await this.#executable(chunk.length === 1 ? 1 : this.prefillChunk, options.outputs)
-      state.begin()
-      this.backend.run(executable, state.tensors, { tokens: chunk, position: state.length })
+      const rest = tokens.slice(start)
+      const chunk = rest.slice(0, memory.stepLength(rest, this.prefillChunk))
+      const executable = await this.#executable(this.#planned(chunk.length), options.outputs)
+      memory.begin(chunk)
+      const { prefix, length: position } = memory
+      this.backend.run(executable, memory.tensors, { tokens: chunk, position, prefix })
       // Reading every chunk keeps the queue one step deep, which is what lets a cancel take effect at once.
       last = await this.backend.read(executable)
-      state.advance(chunk.length)
+      memory.advance(chunk.length)
+      start += chunk.length
       if (options.outputs === 'all') rows.push(last)
     }
     return options.outputs === 'all' ? concatenate(rows) : last
@@ -136,6 +143,14 @@ export class Model implements Disposable {
       )
     }
     for (const tensor of this.weights.values()) this.backend.destroy(tensor)
+  }
+
+  // Few sizes, because each is compiled: one token, a chunk, and doubles of it for prompts that must come in one step.
+  #planned(tokens: number): number {
+    if (tokens === 1) return 1
+    let size = this.prefillChunk
+    while (size < tokens) size *= 2
+    return size
   }
 
   #executable(maxTokens: number, outputs: 'last' | 'all'): Promise<Executable> {
@@ -174,6 +189,11 @@ export class Model implements Disposable {
       )
     }
   }
+}
+
+function checked(state: State): ModelState {
+  if (state instanceof ModelState) return state
+  throw new EngineError('internal', 'This state belongs to another kind of model.')
 }
 
 function concatenate(rows: readonly Float32Array[]): Float32Array {

@@ -21,8 +21,18 @@ export abstract class ModelState implements State {
   abstract readonly length: number
   abstract readonly capacity: number
   abstract readonly rewindsAnywhere: boolean
-  /** Called before a step, which may fail halfway. */
-  abstract begin(): void
+  /** Tokens at the start of the sequence that see each other both ways; 0 in all families but one. */
+  get prefix(): number {
+    return 0
+  }
+
+  /** How many of `tokens`, the next ones of the sequence, the next step takes; `most` unless they have to stay together. */
+  stepLength(tokens: readonly number[], most: number): number {
+    return Math.min(tokens.length, most)
+  }
+
+  /** Called before a step of `tokens`, which may fail halfway. */
+  abstract begin(tokens: readonly number[]): void
   /** Called after a step that took `count` tokens. */
   abstract advance(count: number): void
   abstract rewind(length: number): number

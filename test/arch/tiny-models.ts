@@ -16,6 +16,8 @@ export interface TinyCheckpoint {
   readonly tokens: readonly number[]
   /** Tokens for which the model is to be opened, when the logits depend on that. */
   readonly context?: number
+  /** Token up to which a sequence has to be given at once. */
+  readonly answerStart?: number
   /** [tokens, vocabulary] */
   readonly logits: Float32Array
 }
@@ -64,6 +66,7 @@ function readModel(name: string, model: string, expectations: string): TinyCheck
     vocabulary: number
     tokens: number[]
     context?: number
+    answerStart?: number
     logits: string
   }
   const bytes = Uint8Array.from(Buffer.from(expected.logits, 'base64'))

@@ -448,6 +448,25 @@ describe('config.json as metadata', () => {
       },
     },
     {
+      name: 'the first ChatGLM, by a field of its own',
+      config: {
+        model_type: 'chatglm',
+        num_layers: 2,
+        hidden_size: 64,
+        inner_hidden_size: 256,
+        num_attention_heads: 4,
+        layernorm_epsilon: 1e-5,
+        max_sequence_length: 128,
+        position_encoding_2d: true,
+      },
+      keys: {
+        'general.architecture': 'chatglm1',
+        'chatglm1.context_length': 128,
+        'chatglm1.feed_forward_length': 256,
+        'chatglm1.rope.dimension_count': 8,
+      },
+    },
+    {
       name: 'ChatGLM 3 with a ratio: another base',
       config: { ...chatglm, _name_or_path: 'THUDM/chatglm3-6b-32k', rope_ratio: 50 },
       keys: {
