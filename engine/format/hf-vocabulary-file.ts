@@ -26,21 +26,28 @@ export function readVocabularyFile(folder: VocabularyFile): Map<string, Metadata
   const modelType = folder.config.optionalText('model_type') ?? ''
   const ranked = looksLikeTiktoken(folder.bytes)
   const rows = ranked ? tiktokenFamilies : sentencePieceFamilies
-  const family: Family = (Object.hasOwn(rows, modelType) ? rows[modelType] : undefined) ?? {}
+  const keys = folder.file.endsWith(icetk) ? [icetk, modelType] : [modelType]
+  const family: Family = keys.flatMap((key) => (Object.hasOwn(rows, key) ? (rows[key] ?? []) : []))[0] ?? {}
   const metadata = ranked
     ? tiktokenMetadata(readTiktoken(folder.bytes, folder.file), family)
     : readSentencePiece(folder.bytes, folder.file)
 
-  const vocabulary = new GrowingVocabulary(metadata)
+  const images =
+    family.images === true ? (folder.tokenizerConfig?.optionalNumber('num_image_tokens') ?? 20000) : 0
+  const vocabulary = new GrowingVocabulary(metadata, images, folder.config)
   const named = namedTokens(folder)
   for (const row of named) vocabulary.put(row, folder.config)
   // Where no file names tokens behind the vocabulary, the family's code does.
   if (!named.some(({ id }) => id >= vocabulary.size)) {
-    family.added?.forEach((text, i) =>
-      vocabulary.put({ id: vocabulary.size + i, text, special: true }, folder.config),
-    )
+    for (const text of family.added ?? []) vocabulary.append(text, tokenTypes.control)
+    for (const text of Object.values(family.stands ?? {})) vocabulary.append(text, tokenTypes.userDefined)
+    if (family.bytes === true) for (const text of byteTokens) vocabulary.append(text, tokenTypes.byte)
   }
   vocabulary.store()
+  if (family.stands !== undefined) {
+    const stands = { ...family.stands, '\n': '<n>' }
+    metadata.set('hearth.tokenizer.stand_ins', Object.entries(stands).flat())
+  }
 
   if (folder.tokenizerConfig?.optionalBoolean('legacy') === false) {
     metadata.set('hearth.tokenizer.space_prefix', 'first')
@@ -59,6 +66,12 @@ interface Family {
   added?: readonly string[]
   /** Default true for SentencePiece. */
   startsWithBos?: boolean
+  /** Tokens that stand for texts that SentencePiece would change, behind the special ones. */
+  stands?: Readonly<Record<string, string>>
+  /** The 256 bytes come last. */
+  bytes?: boolean
+  /** Tokens of images come first; tokenizer_config.json says how many. */
+  images?: boolean
 }
 
 // tokenization_chatglm.py of glm-4-9b; the names stand in its tokenizer_config.json, too, in later versions.
@@ -87,9 +100,30 @@ const tiktokenFamilies: Readonly<Record<string, Family | undefined>> = {
   llama: { words: 'llama-bpe' },
 }
 
+/** The file of ChatGLM-6B, whose `model_type` is that of its successors. */
+const icetk = 'ice_text.model'
+
+const byteTokens = Array.from(
+  { length: 256 },
+  (_, byte) => `<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`,
+)
+
 const sentencePieceFamilies: Readonly<Record<string, Family | undefined>> = {
   // tokenization_chatglm.py of chatglm2-6b: a prompt starts with two of these, and its template says so.
   chatglm: { added: ['[MASK]', '[gMASK]', '[sMASK]', 'sop', 'eop'], startsWithBos: false },
+  // tokenization_chatglm.py of chatglm-6b.
+  [icetk]: {
+    added: ['[MASK]', '[gMASK]', '[sMASK]', '<unused_0>', '<sop>', '<eop>', '<ENC>', '<dBLOCK>'],
+    stands: {
+      '\t': '<|tab|>',
+      ...Object.fromEntries(
+        Array.from({ length: 79 }, (_, i) => [' '.repeat(i + 2), `<|blank_${i + 2}|>`] as const),
+      ),
+    },
+    bytes: true,
+    images: true,
+    startsWithBos: false,
+  },
 }
 
 function tiktokenMetadata(tokens: readonly Uint8Array[], family: Family): Map<string, MetadataValue> {
@@ -108,7 +142,7 @@ function tiktokenMetadata(tokens: readonly Uint8Array[], family: Family): Map<st
 }
 
 /** GGUF's numbers for kinds of tokens. */
-const tokenTypes = { normal: 1, control: 3, userDefined: 4, unused: 5 } as const
+const tokenTypes = { normal: 1, control: 3, userDefined: 4, unused: 5, byte: 6 } as const
 
 // Twice the largest vocabulary: ids are positions in an array, so one huge id would make a huge array.
 const mostTokens = 2 ** 20
@@ -157,13 +191,34 @@ class GrowingVocabulary {
   readonly #types: number[]
   readonly #scores: number[] | undefined
 
-  constructor(private readonly metadata: Map<string, MetadataValue>) {
-    this.#tokens = [...(metadata.get('tokenizer.ggml.tokens') as readonly string[])]
-    this.#types = Array.from(metadata.get('tokenizer.ggml.token_type') as Int32Array)
+  /** `before` tokens that no text has come first. */
+  constructor(
+    private readonly metadata: Map<string, MetadataValue>,
+    before: number,
+    blame: JsonFields,
+  ) {
+    if (!Number.isInteger(before) || before < 0 || before >= mostTokens) {
+      throw blame.bad(`a companion counts an impossible ${before} tokens of images`)
+    }
+    const images = Array.from({ length: before }, (_, id) => `<image_${id}>`)
+    this.#tokens = [...images, ...(metadata.get('tokenizer.ggml.tokens') as readonly string[])]
+    this.#types = [
+      ...images.map(() => tokenTypes.unused),
+      ...(metadata.get('tokenizer.ggml.token_type') as Int32Array),
+    ]
     const scores = metadata.get('tokenizer.ggml.scores')
-    this.#scores = scores instanceof Float32Array ? Array.from(scores) : undefined
+    this.#scores = scores instanceof Float32Array ? [...images.map(() => 0), ...scores] : undefined
     this.size = this.#tokens.length
     this.#tokens.forEach((text, id) => text !== undefined && this.ids.set(text, id))
+    const unknown = metadata.get('tokenizer.ggml.unknown_token_id')
+    if (typeof unknown === 'number') metadata.set('tokenizer.ggml.unknown_token_id', unknown + before)
+  }
+
+  append(text: string, type: number): void {
+    const id = this.#tokens.length
+    this.#tokens.push(text)
+    this.#types[id] = type
+    this.ids.set(text, id)
   }
 
   put({ id, text, special }: NamedToken, blame: JsonFields): void {

@@ -43,6 +43,7 @@ export function tokenizerFromMetadata(metadata: Metadata): { tokenizer: Tokenize
   const split = specialSplitter(vocabulary, codec.findsUserDefined !== true)
   // Folders of Hugging Face say that their text is to be composed first; a GGUF cannot say it.
   const nfc = optionalBooleanOf(metadata, 'hearth.tokenizer.nfc') === true
+  const standIns = readStandIns(metadata, vocabulary)
   const wantsBos = (optionalBooleanOf(metadata, key('add_bos_token')) ?? addBos) && bos !== undefined
   const nothing = new Uint8Array(0)
   const textEncoder = new TextEncoder()
@@ -59,7 +60,7 @@ export function tokenizerFromMetadata(metadata: Metadata): { tokenizer: Tokenize
         if (typeof fragment === 'number') tokens.push((previous = fragment))
         else {
           // Half a surrogate pair has no bytes in UTF-8; what stands for broken text is the same everywhere.
-          const text = fragment.replace(/\p{Surrogate}/gu, '\ufffd')
+          const text = standIns.write(fragment.replace(/\p{Surrogate}/gu, '\ufffd'))
           codec.encode(nfc ? text.normalize('NFC') : text, previous, tokens)
         }
       }
@@ -68,6 +69,8 @@ export function tokenizerFromMetadata(metadata: Metadata): { tokenizer: Tokenize
     },
     bytesOf: (token) => {
       const type = vocabulary.types[token]
+      const standsFor = standIns.textOf.get(token)
+      if (standsFor !== undefined) return textEncoder.encode(standsFor)
       if (type === undefined || isControl(type)) return nothing
       // The spelling of a user-defined token that is cut out of text is that text.
       if (type === tokenTypes.userDefined && codec.findsUserDefined !== true)
@@ -165,6 +168,27 @@ function sentencePieceOptions(
     removeExtraSpaces: optionalBooleanOf(metadata, 'hearth.tokenizer.remove_extra_spaces') ?? false,
   }
   return { normalize: createNormalizer(rules, spellingAt), userDefinedAt }
+}
+
+/** Tokens that stand for texts: ChatGLM-6B has them for line breaks, tabs and runs of spaces. */
+function readStandIns(
+  metadata: Metadata,
+  vocabulary: Vocabulary,
+): { write: (text: string) => string; textOf: ReadonlyMap<number, string> } {
+  const turns = optionalStringsOf(metadata, 'hearth.tokenizer.stand_ins') ?? []
+  const spellings = new Map<string, string>()
+  const textOf = new Map<number, string>()
+  for (let i = 0; i < turns.length; i += 2) {
+    const [text = '', spelling = ''] = turns.slice(i, i + 2)
+    const id = vocabulary.ids.get(spelling)
+    if (text === '' || id === undefined) continue
+    spellings.set(text, spelling)
+    textOf.set(id, text)
+  }
+  if (spellings.size === 0) return { write: (text) => text, textOf }
+  // All of it white space, so nothing needs an escape; the longest that fits counts.
+  const anyOf = new RegExp([...spellings.keys()].sort((a, b) => b.length - a.length).join('|'), 'g')
+  return { write: (text) => text.replace(anyOf, (part) => spellings.get(part) ?? part), textOf }
 }
 
 function readMerges(metadata: Metadata, vocabulary: Vocabulary): readonly string[] | 'by-number' {

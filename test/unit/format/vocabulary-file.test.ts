@@ -13,6 +13,8 @@ const folder = path.join('test', 'fixtures', 'tokenizer')
 const bytesOf = (name: string): Uint8Array => Uint8Array.from(readFileSync(path.join(folder, name)))
 
 interface Companions {
+  /** Default tokenizer.model. */
+  file?: string
   modelType?: string
   config?: Record<string, unknown>
   specialTokensMap?: Record<string, unknown>
@@ -23,7 +25,7 @@ function open(bytes: Uint8Array, companions: Companions = {}): Tokenizer {
   const fields = (name: string, value: Record<string, unknown> | undefined): JsonFields | undefined =>
     value && new JsonFields(name, value)
   const metadata = readVocabularyFile({
-    file: 'FOLDER/tokenizer.model',
+    file: `FOLDER/${companions.file ?? 'tokenizer.model'}`,
     bytes,
     config: new JsonFields('config.json', { model_type: companions.modelType ?? 'llama' }),
     tokenizerConfig: fields('tokenizer_config.json', companions.config),
@@ -111,6 +113,27 @@ describe('vocabulary files', () => {
       assert.equal(pieces.join('|'), tokens)
     })
   }
+
+  it('ChatGLM-6B has tokens for line breaks, tabs and runs of spaces', () => {
+    const tokenizer = open(bytesOf('unigram-rules.model'), {
+      file: 'ice_text.model',
+      modelType: 'chatglm',
+      config: { num_image_tokens: 2 },
+    })
+    const tokens = tokenizer.encode([
+      userText(`a\n\tb${' '.repeat(83)}c[gMASK]`),
+      templateText('[gMASK]<sop>'),
+    ])
+    const spellings = tokens.map((token) => tokenizer.pieceOf(token))
+    assert.deepEqual(
+      spellings.filter((spelling) => /^<[n|]|^\[gMASK\]|^<sop>/.test(spelling)),
+      ['<n>', '<|tab|>', '<|blank_80|>', '<|blank_3|>', '[gMASK]', '<sop>'],
+    )
+    const text = Buffer.concat(tokens.map((token) => tokenizer.bytesOf(token))).toString()
+    assert.equal(text, ` a\n\tb${' '.repeat(83)}c[gMASK]`)
+    assert.equal(tokenizer.idOf('[gMASK]'), 2 + 900 + 1)
+    assert.equal(tokenizer.idOf('<|tab|>'), 2 + 900 + 8)
+  })
 
   it('numbers the special tokens of Qwen 1 from the end of the vocabulary', () => {
     const size = readFileSync(path.join(folder, 'tiny.tiktoken'), 'utf8').trim().split('\n').length
