@@ -70,6 +70,13 @@ export const commands: readonly Command[] = [
     load: async () => (await import('./logits')).logits,
   },
   {
+    usage: 'perplexity <file>',
+    summary: 'How well the model predicts a text: one number, lower is better',
+    options: ['model', 'device', 'backend', 'quantize', 'ctx', 'json'],
+    example: 'perplexity --model model.gguf --ctx 512 text.txt',
+    load: async () => (await import('./perplexity')).perplexity,
+  },
+  {
     usage: 'tokenize',
     summary: "A text in the model's tokens",
     options: ['model', 'textFile', 'json'],

@@ -55,6 +55,11 @@ export const optionRows = {
     help: 'What matrices of floats become while loading: none, q8_0 or q4_0 (default: none)',
     schema: v.optional(v.picklist(['none', 'q8_0', 'q4_0'], 'must be none, q8_0 or q4_0'), 'none'),
   },
+  ctx: {
+    flag: '--ctx <N>',
+    help: 'Tokens of a window, of which the second half is scored (default: 512)',
+    schema: v.optional(whole(16, 131072), '512'),
+  },
   json: { flag: '--json', help: 'Print one JSON value on stdout', schema: flag },
   prompt: { flag: '--prompt <TEXT>', help: 'The text to continue', schema: v.optional(v.string(once)) },
   promptFile: {

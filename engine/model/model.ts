@@ -37,10 +37,11 @@ export function loadModel(options: LoadModelOptions, signal: AbortSignal): Promi
 
 async function load(options: LoadModelOptions, signal: AbortSignal): Promise<Model> {
   const { checkpoint, backend, log, progress } = options
+  // First: that a family is not known says more than what its tokenizer lacks.
+  const built = await buildModel(checkpoint, options.contextLength)
   const { tokenizer, warnings } = tokenizerFromMetadata(checkpoint.metadata)
   for (const warning of warnings) log.warn(warning)
 
-  const built = await buildModel(checkpoint, options.contextLength)
   const quantizer = new Quantizer(options.quantize ?? 'none', built.facts.vocabulary, built.graph.operations)
   const weights = new Map<string, Tensor>()
   try {
@@ -112,11 +113,12 @@ export class Model implements Disposable {
     this.#checkTokens(state, tokens)
     const rows: Float32Array[] = []
     let last: Float32Array = new Float32Array(0)
+    const longest = options.outputs === 'all' ? this.#longestStepWithLogits : this.prefillChunk
     for (let start = 0; start < tokens.length;) {
       signal.throwIfAborted()
       const rest = tokens.slice(start)
-      const chunk = rest.slice(0, memory.stepLength(rest, this.prefillChunk))
-      const executable = await this.#executable(this.#planned(chunk.length), options.outputs)
+      const chunk = rest.slice(0, memory.stepLength(rest, longest))
+      const executable = await this.#executable(this.#planned(chunk.length, longest), options.outputs)
       memory.begin(chunk)
       const { prefix, length: position } = memory
       this.backend.run(executable, memory.tensors, { tokens: chunk, position, prefix })
@@ -127,6 +129,12 @@ export class Model implements Disposable {
       if (options.outputs === 'all') rows.push(last)
     }
     return options.outputs === 'all' ? concatenate(rows) : last
+  }
+
+  // All logits of a step stand in one buffer, and a vocabulary of 262,144 makes a megabyte of each token's.
+  get #longestStepWithLogits(): number {
+    const rows = Math.floor(mostLogitBytes / (4 * this.config.vocabulary))
+    return Math.max(1, Math.min(this.prefillChunk, rows))
   }
 
   /** Compiles what the first request will need, so that it does not pay for it. */
@@ -146,9 +154,9 @@ export class Model implements Disposable {
   }
 
   // Few sizes, because each is compiled: one token, a chunk, and doubles of it for prompts that must come in one step.
-  #planned(tokens: number): number {
+  #planned(tokens: number, chunk: number): number {
     if (tokens === 1) return 1
-    let size = this.prefillChunk
+    let size = chunk
     while (size < tokens) size *= 2
     return size
   }
@@ -195,6 +203,9 @@ function checked(state: State): ModelState {
   if (state instanceof ModelState) return state
   throw new EngineError('internal', 'This state belongs to another kind of model.')
 }
+
+// Half of what every GPU can bind at once.
+const mostLogitBytes = 64 * 2 ** 20
 
 function concatenate(rows: readonly Float32Array[]): Float32Array {
   const all = new Float32Array(rows.reduce((sum, row) => sum + row.length, 0))

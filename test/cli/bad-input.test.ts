@@ -124,13 +124,20 @@ describe('bad input', function () {
       args: `${generate} FOLDER/no-merges.gguf --prompt a`,
       code: 3,
       error:
-        /^hearth: .*no-merges\.gguf: tokenizer\.ggml\.merges is missing; it must be a list of texts\.\n {2}\S/,
+        /^hearth: .*no-merges\.gguf: it has no merges \(tokenizer\.ggml\.merges\), and without them .*\.\n {2}\S/,
     },
     {
       name: 'a tokenizer.json without merges',
       args: 'inspect FOLDER/no-merges',
       code: 3,
       error: /^hearth: .*no-merges.tokenizer\.json: model\.merges is missing\.\n {2}\S/,
+    },
+    {
+      name: 'a text too short to score',
+      args: `perplexity --backend cpu --model ${tiny} FOLDER/text.gguf`,
+      code: 2,
+      error:
+        /^hearth: The text has \d+ tokens; two windows of 512 are needed\.\n {2}Give a longer text or a smaller --ctx\.$/,
     },
     {
       name: 'a name that plays with the terminal',

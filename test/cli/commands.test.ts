@@ -125,6 +125,20 @@ describe('commands', function () {
     assert.equal(found.pieces.length, found.tokens.length)
   })
 
+  it('perplexity', async () => {
+    const text = await file('long.txt', 'The rain in Spain falls mainly on the plain. '.repeat(8))
+    const args = ['perplexity', '--model', tinyFile, '--backend', 'cpu', '--ctx', '32', text]
+    const { stdout } = await hearth(args)
+    const [, shown, count] =
+      /^perplexity (\d+\.\d{4}) ± \d+\.\d{4}\n(\d+) tokens, \d+ of them scored in \d+ windows of 32\n$/.exec(
+        stdout,
+      ) ?? []
+    const found = await json<{ perplexity: number; tokens: number; ctx: number }>(...args)
+    assert.equal(found.perplexity.toFixed(4), shown)
+    assert.equal(String(found.tokens), count)
+    assert.equal(found.ctx, 32)
+  })
+
   it('inspect', async () => {
     const found = await json<{
       architecture: string
