@@ -160,7 +160,7 @@ export function readConfig(spec: TransformerSpec, checkpoint: Checkpoint): Model
     },
     logScaleFrom: stored('attention.log_scale_from'),
     chunks,
-    answerStart: spec.attention.prefix && numberOf(metadata, 'tokenizer.ggml.bos_token_id'),
+    answerStart: spec.attention.prefix && numberOf(metadata, key('attention.prefix_end_token_id')),
     trainedContext: Math.max(context, rope?.scaling.longest ?? 0),
   }
 }

@@ -458,8 +458,10 @@ describe('config.json as metadata', () => {
         layernorm_epsilon: 1e-5,
         max_sequence_length: 128,
         position_encoding_2d: true,
+        bos_token_id: 17,
       },
       keys: {
+        'chatglm1.attention.prefix_end_token_id': 17,
         'general.architecture': 'chatglm1',
         'chatglm1.context_length': 128,
         'chatglm1.feed_forward_length': 256,
