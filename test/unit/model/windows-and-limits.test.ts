@@ -74,23 +74,48 @@ const rows: Row[] = [
 describe('numbers of a model', () => {
   for (const { name, model, keys, expected } of rows) {
     it(name, async () => {
-      const file = await openCheckpoint(`test/fixtures/tiny/${model}.gguf`)
-      const architecture = stringOf(file.metadata, 'general.architecture')
-      const metadata = new Map(file.metadata)
-      for (const [key, value] of Object.entries(keys)) {
-        if (value === undefined) metadata.delete(`${architecture}.${key}`)
-        else metadata.set(`${architecture}.${key}`, value)
-      }
-      const checkpoint = Object.create(file, { metadata: { value: metadata } }) as Checkpoint
-      const spec = findArchitecture(architecture)
-      assert.ok(spec.family === 'transformer')
-      const config = readConfig(spec, checkpoint)
-      await file.close()
+      const config = await read(model, keys)
       for (const [key, value] of Object.entries(expected))
         assert.deepEqual(rounded(config[key as keyof ModelConfig]), rounded(value), key)
     })
   }
+
+  it('windows and chunks at once are refused', () =>
+    assert.rejects(read('gemma2-f32', { 'attention.chunk_length': 8, 'attention.chunk_local_length': 2 }), {
+      code: 'unsupported-arch',
+      message: /windows and chunks/,
+    }))
+
+  for (const [length, local] of [
+    [0, 2],
+    [2.5, 2],
+    [8, -1],
+  ]) {
+    it(`chunks of ${length} tokens that overlap by ${local} are refused`, () =>
+      assert.rejects(
+        read('qwen2-q8_0-yarn', {
+          'attention.chunk_length': length,
+          'attention.chunk_local_length': local,
+        }),
+        { code: 'bad-file' },
+      ))
+  }
 })
+
+async function read(model: string, keys: Row['keys']): Promise<ModelConfig> {
+  const file = await openCheckpoint(`test/fixtures/tiny/${model}.gguf`)
+  const architecture = stringOf(file.metadata, 'general.architecture')
+  const metadata = new Map(file.metadata)
+  for (const [key, value] of Object.entries(keys)) {
+    if (value === undefined) metadata.delete(`${architecture}.${key}`)
+    else metadata.set(`${architecture}.${key}`, value)
+  }
+  const checkpoint = Object.create(file, { metadata: { value: metadata } }) as Checkpoint
+  await file.close()
+  const spec = findArchitecture(architecture)
+  assert.ok(spec.family === 'transformer')
+  return readConfig(spec, checkpoint)
+}
 
 // To six digits, where the order of operations makes the last one.
 function rounded(value: unknown): unknown {
