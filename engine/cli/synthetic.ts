@@ -2,6 +2,7 @@
 import type { Checkpoint, MetadataValue, TensorInfo } from '../format/checkpoint'
 import { byteLength, tensorTypes, type TensorType } from '../format/ggml-types'
 import { EngineError } from '../protocol/errors'
+import { rwkvMetadata, rwkvShapes, rwkvTensors } from './synthetic-rwkv'
 
 interface Shape {
   architecture: 'llama' | 'qwen2'
@@ -104,18 +105,19 @@ const defaultType: TensorType = 'q4_0'
 /** `NAME` or `NAME:TYPE`, such as `0.5b:q8_0`. Throws `bad-request`. */
 export function syntheticCheckpoint(spec: string, contextLength: number): Checkpoint {
   const [name = '', type = defaultType] = spec.toLowerCase().split(':')
-  const shape = shapes[name]
-  if (!shape || !isTensorType(type)) {
+  const described = isTensorType(type) ? describe(name, type, contextLength) : undefined
+  if (!described) {
+    const known = [...Object.keys(shapes), ...Object.keys(rwkvShapes)]
     throw new EngineError('bad-request', `"${spec}" is not a shape.`, {
-      hint: `Give one of ${Object.keys(shapes).join(', ')}, and perhaps a type: ${Object.keys(tensorTypes).join(', ')}.`,
+      hint: `Give one of ${known.join(', ')}, and perhaps a type: ${Object.keys(tensorTypes).join(', ')}.`,
     })
   }
-  const tensors = new Map(describeTensors(shape, type).map((tensor) => [tensor.name, tensor]))
+  const tensors = new Map(described.tensors.map((tensor) => [tensor.name, tensor]))
   const patterns = new Map<TensorType, Uint8Array>()
   return {
     path: `synthetic ${spec}`,
-    layout: 'gguf',
-    metadata: describeMetadata(shape, name, contextLength),
+    layout: described.layout,
+    metadata: described.metadata,
     tensors,
     read: (tensor, offset, length) => {
       const { type: stored } = tensors.get(tensor) ?? { type: defaultType }
@@ -129,6 +131,30 @@ export function syntheticCheckpoint(spec: string, contextLength: number): Checkp
 
 function isTensorType(type: string): type is TensorType {
   return type in tensorTypes
+}
+
+function describe(
+  name: string,
+  type: TensorType,
+  contextLength: number,
+): (Pick<Checkpoint, 'layout' | 'metadata'> & { tensors: TensorInfo[] }) | undefined {
+  const shape = shapes[name]
+  if (shape) {
+    const metadata = describeMetadata(shape, name, contextLength)
+    return { layout: 'gguf', metadata, tensors: describeTensors(shape, type) }
+  }
+  const rwkv = rwkvShapes[name]
+  if (!rwkv) return undefined
+  const tensors = rwkvTensors(rwkv).map(([tensor, extents]): TensorInfo => {
+    // Converters leave small things as they are.
+    const stored = extents.length > 1 && tensor.endsWith('.weight') ? type : 'f32'
+    const bytes = byteLength(
+      stored,
+      extents.reduce((product, extent) => product * extent, 1),
+    )
+    return { name: tensor, type: stored, shape: extents, bytes }
+  })
+  return { layout: 'rwkv', metadata: rwkvMetadata(rwkv, name), tensors }
 }
 
 function describeTensors(shape: Shape, type: TensorType): TensorInfo[] {
@@ -195,7 +221,8 @@ function describeMetadata(shape: Shape, name: string, contextLength: number): Ma
     ['tokenizer.ggml.model', 'gpt2'],
     ['tokenizer.ggml.pre', 'gpt-2'],
     ['tokenizer.ggml.tokens', Array.from({ length: shape.vocabulary }, (_, token) => `<${token}>`)],
-    ['tokenizer.ggml.merges', []],
+    // Nothing is ever encoded, so there is nothing to merge.
+    ['hearth.tokenizer.ranked', true],
     ['tokenizer.ggml.bos_token_id', 0],
     ['tokenizer.ggml.eos_token_id', 0],
   ])
