@@ -52,7 +52,10 @@ export function tokenizerFromMetadata(metadata: Metadata): { tokenizer: Tokenize
     size: vocabulary.tokens.length,
     bos,
     addBos: wantsBos,
-    eog: endTokens(vocabulary, [id('eos_token_id', kind.eos), ...endKeys.map((name) => id(name))]),
+    eog: endTokens(vocabulary, [
+      id('eos_token_id', kind.eos),
+      ...(kind.turnsEndInText === true ? [] : endKeys.map((name) => id(name))),
+    ]),
     encode: (pieces) => {
       const tokens: number[] = []
       let previous: number | undefined
@@ -87,6 +90,8 @@ export function tokenizerFromMetadata(metadata: Metadata): { tokenizer: Tokenize
 interface Kind {
   bos: number | undefined
   eos: number | undefined
+  /** What files call the end of a turn is ordinary text, a blank line: an end in a chat, and not in a program. */
+  turnsEndInText?: true
   codec(metadata: Metadata, vocabulary: Vocabulary, warnings: string[]): { codec: TextCodec; addBos: boolean }
 }
 
@@ -128,6 +133,7 @@ const kinds: Readonly<Record<string, Kind>> = {
   rwkv: {
     bos: 0,
     eos: 0,
+    turnsEndInText: true,
     codec: (metadata, vocabulary) => ({ codec: createRwkvWorld(metadata, vocabulary), addBos: false }),
   },
 }
