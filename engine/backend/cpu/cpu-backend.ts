@@ -1,4 +1,4 @@
-// The backend that always works: plain TypeScript, one thread, weights as they are in the file.
+// The backend that always works: plans run on the processor, operation by operation. How matrices are multiplied is its storage's choice.
 import { availableParallelism, cpus } from 'node:os'
 import { breathe } from '../../base/signal'
 import type { Operation, Rows, StateRef, Value, WeightRef } from '../../graph/graph'
@@ -7,8 +7,6 @@ import { EngineError } from '../../protocol/errors'
 import type { Backend, DeviceInfo, Executable, StepInput, Tensor, WeightSpec } from '../backend'
 import { checkPrefix } from '../check-prefix'
 import { checkSameShape } from '../check-same-shape'
-import { quants, rowBytes } from '../quants/table'
-import { attention } from './attention'
 import {
   activate,
   add,
@@ -20,29 +18,13 @@ import {
   scaleColumns,
   softcap,
 } from './elementwise-ops'
-import {
-  append,
-  embed,
-  layerNorm,
-  matmul,
-  rmsNorm,
-  rope,
-  ropeRows,
-  selectOutputs,
-  type Matrix,
-  type Work,
-} from './ops'
+import { append, layerNorm, rmsNorm, rope, ropeRows, selectOutputs, type Work } from './ops'
+import { PlainStorage } from './plain-storage'
 import { addBonus, keepLast, shiftMix, wkv4, wkv5, wkv7 } from './recurrent-ops'
+import { valuesOf, type CpuStorage, type CpuTensor } from './storage'
 
 /** Longest stretch of work without a look at the event loop, in milliseconds. */
 const patience = 8
-
-/** One state and vectors as float32, matrices as bytes of the file. */
-interface CpuTensor extends Tensor {
-  readonly bytes: Uint8Array
-  /** Set for f32 tensors that operations read value by value. */
-  readonly values: Float32Array | undefined
-}
 
 export class CpuBackend implements Backend {
   readonly kind = 'cpu'
@@ -62,40 +44,28 @@ export class CpuBackend implements Backend {
   // Across steps: a small model's step is shorter than `patience`, and a thousand of them in a row must not deafen the process.
   #rested = performance.now()
 
-  async createWeight(
+  /** Plain loops, the reference for all other backends, unless another storage is given. */
+  constructor(private readonly storage: CpuStorage = new PlainStorage()) {}
+
+  createWeight(
     spec: WeightSpec,
     read: (offset: number, length: number) => Promise<Uint8Array>,
   ): Promise<Tensor> {
-    const stride = rowBytes(spec.type, spec.cols)
-    const bytes = allocate(spec.label, spec.rows * stride)
-    const part = Math.max(1, Math.floor((4 << 20) / stride)) * stride
-    for (let at = 0; at < bytes.length; at += part) {
-      bytes.set(await read(at, Math.min(part, bytes.length - at)), at)
-    }
-    const tensor: CpuTensor = { ...spec, bytes, values: undefined }
-    // Operations read vectors and tables value by value.
-    if (spec.rows > 1 && spec.type !== 'f32') return tensor
-    const values = new Float32Array(spec.rows * spec.cols)
-    quants[spec.type].decode(bytes, 0, values.length, values)
-    const decoded: CpuTensor = { ...tensor, type: 'f32', values, bytes: new Uint8Array(values.buffer) }
-    return decoded
+    return this.storage.createWeight(spec, read)
   }
 
   createState(label: string, rows: number, cols: number): Tensor {
-    const bytes = allocate(label, rows * cols * 4)
-    const values = new Float32Array(bytes.buffer)
-    const tensor: CpuTensor = { label, type: 'f32', rows, cols, bytes, values }
-    return tensor
+    return this.storage.createState(label, rows, cols)
   }
 
-  // The garbage collector owns the bytes.
-  destroy(): void {
-    return
+  destroy(tensor: Tensor): void {
+    // After the steps before it, which may still read it.
+    this.#queue = this.#queue.then(() => this.storage.destroy(asCpuTensor(tensor)))
   }
 
   compile(plan: Plan, weights: ReadonlyMap<string, Tensor>): Promise<Executable> {
     const slots = plan.slotSizes.map((size) => new Float32Array(size))
-    return Promise.resolve(new CpuExecutable(plan, slots, weights))
+    return Promise.resolve(new CpuExecutable(plan, slots, weights, this.storage))
   }
 
   run(executable: Executable, state: ReadonlyMap<string, Tensor>, step: StepInput): void {
@@ -107,7 +77,7 @@ export class CpuBackend implements Backend {
   copyState(from: Tensor, to: Tensor): void {
     checkSameShape(from, to)
     const [source, target] = [asCpuTensor(from), asCpuTensor(to)]
-    this.#enqueue(() => target.bytes.set(source.bytes))
+    this.#enqueue(() => valuesOf(target).set(valuesOf(source)))
   }
 
   read(executable: Executable): Promise<Float32Array> {
@@ -152,6 +122,7 @@ class CpuExecutable implements Executable {
     readonly plan: Plan,
     readonly slots: readonly Float32Array[],
     readonly weights: ReadonlyMap<string, Tensor>,
+    private readonly storage: CpuStorage,
   ) {}
 
   check(state: ReadonlyMap<string, Tensor>, step: StepInput): void {
@@ -196,7 +167,7 @@ class CpuExecutable implements Executable {
     const slot = (value: Value): Float32Array => this.#slot(value)
     switch (operation.op) {
       case 'embed':
-        return embed(this.#matrix(operation.table), tokens, operation.scale, slot(operation.out))
+        return this.storage.embed(this.#tensor(operation.table), tokens, operation.scale, slot(operation.out))
       case 'rms-norm': {
         const { x, weight, out } = operation
         return rmsNorm(slot(x), this.#rows(x.rows, step) * x.cols, this.#vector(weight), operation, slot(out))
@@ -215,15 +186,8 @@ class CpuExecutable implements Executable {
       case 'matmul': {
         const { weight, bias, scale, x, add, out } = operation
         const rows = this.#rows(x.rows, step)
-        return matmul(
-          this.#matrix(weight),
-          slot(x),
-          rows,
-          bias && this.#vector(bias),
-          scale,
-          add && slot(add),
-          slot(out),
-        )
+        const epilogue = { bias: bias && this.#vector(bias), scale, add: add && slot(add) }
+        return this.storage.matmul(this.#tensor(weight), slot(x), rows, epilogue, slot(out))
       }
       case 'rope': {
         const { x, table, axis, out } = operation
@@ -247,8 +211,8 @@ class CpuExecutable implements Executable {
             inter: slot(chunks.inter),
           },
         }
-        const keys = stateOf(state, k).values
-        return attention(slot(q), keys, stateOf(state, v).values, nTokens, position, shape, slot(out))
+        const [keys, values] = [tensorOf(state, k), tensorOf(state, v)]
+        return this.storage.attention(slot(q), keys, values, nTokens, position, shape, slot(out))
       }
       case 'scale-by-position': {
         const { x, table, out } = operation
@@ -352,11 +316,6 @@ class CpuExecutable implements Executable {
     return slot
   }
 
-  #matrix(ref: WeightRef): Matrix {
-    const { bytes, type, rows, cols } = this.#tensor(ref)
-    return { bytes, rows, cols, stride: rowBytes(type, cols), decode: quants[type].decode }
-  }
-
   #vector(ref: WeightRef): Float32Array {
     const tensor = this.#tensor(ref)
     if (tensor.values) return tensor.values
@@ -371,26 +330,18 @@ class CpuExecutable implements Executable {
 }
 
 function stateOf(state: ReadonlyMap<string, Tensor>, ref: StateRef): { rows: number; values: Float32Array } {
-  const tensor = state.get(ref.state)
-  if (!tensor) throw new EngineError('internal', `no state "${ref.state}" was given to run`)
-  const { rows, values } = asCpuTensor(tensor)
-  if (!values) throw new EngineError('internal', `state "${ref.state}" is not f32`)
-  return { rows, values }
+  const tensor = tensorOf(state, ref)
+  return { rows: tensor.rows, values: valuesOf(tensor) }
 }
 
-function allocate(label: string, bytes: number): Uint8Array<ArrayBuffer> {
-  try {
-    return new Uint8Array(bytes)
-  } catch (cause) {
-    throw new EngineError('out-of-memory', `No ${(bytes / 2 ** 20).toFixed(1)} MiB of memory for ${label}.`, {
-      cause,
-      hint: 'Choose a smaller model or a smaller context.',
-    })
-  }
+function tensorOf(state: ReadonlyMap<string, Tensor>, ref: StateRef): CpuTensor {
+  const tensor = state.get(ref.state)
+  if (!tensor) throw new EngineError('internal', `no state "${ref.state}" was given to run`)
+  return asCpuTensor(tensor)
 }
 
 function asCpuTensor(tensor: Tensor): CpuTensor {
-  if (!('bytes' in tensor)) {
+  if (!('values' in tensor)) {
     throw new EngineError('internal', `tensor "${tensor.label}" is not from the cpu backend`)
   }
   return tensor as CpuTensor

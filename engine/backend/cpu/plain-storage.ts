@@ -1,0 +1,98 @@
+// Weights as they are in the file, and plain loops over them: the reference, and what is left where nothing faster applies.
+import { EngineError } from '../../protocol/errors'
+import type { Tensor, WeightSpec } from '../backend'
+import { quants, rowBytes } from '../quants/table'
+import { attention, type AttentionShape } from './attention'
+import { embed, matmul, type Matrix, type Work } from './ops'
+import { valuesOf, type CpuStorage, type CpuTensor, type Epilogue } from './storage'
+
+interface PlainTensor extends CpuTensor {
+  readonly bytes: Uint8Array
+}
+
+export class PlainStorage implements CpuStorage {
+  async createWeight(
+    spec: WeightSpec,
+    read: (offset: number, length: number) => Promise<Uint8Array>,
+  ): Promise<CpuTensor> {
+    const stride = rowBytes(spec.type, spec.cols)
+    const bytes = allocate(spec.label, spec.rows * stride)
+    const part = Math.max(1, Math.floor((4 << 20) / stride)) * stride
+    for (let at = 0; at < bytes.length; at += part) {
+      bytes.set(await read(at, Math.min(part, bytes.length - at)), at)
+    }
+    const tensor: PlainTensor = { ...spec, bytes, values: undefined }
+    // Operations read vectors and tables value by value.
+    if (spec.rows > 1 && spec.type !== 'f32') return tensor
+    const values = new Float32Array(spec.rows * spec.cols)
+    quants[spec.type].decode(bytes, 0, values.length, values)
+    const decoded: PlainTensor = { ...tensor, type: 'f32', values, bytes: new Uint8Array(values.buffer) }
+    return decoded
+  }
+
+  createState(label: string, rows: number, cols: number): CpuTensor {
+    const bytes = allocate(label, rows * cols * 4)
+    const tensor: PlainTensor = {
+      label,
+      type: 'f32',
+      rows,
+      cols,
+      bytes,
+      values: new Float32Array(bytes.buffer),
+    }
+    return tensor
+  }
+
+  // The garbage collector owns the bytes.
+  destroy(): void {
+    return
+  }
+
+  embed(table: CpuTensor, tokens: readonly number[], scale: number, out: Float32Array): Work {
+    return embed(matrixOf(table), tokens, scale, out)
+  }
+
+  matmul(
+    weight: CpuTensor,
+    x: Float32Array,
+    nTokens: number,
+    { bias, scale, add }: Epilogue,
+    out: Float32Array,
+  ): Work {
+    return matmul(matrixOf(weight), x, nTokens, bias, scale, add, out)
+  }
+
+  attention(
+    q: Float32Array,
+    k: CpuTensor,
+    v: CpuTensor,
+    nTokens: number,
+    position: number,
+    shape: AttentionShape,
+    out: Float32Array,
+  ): Work {
+    return attention(q, valuesOf(k), valuesOf(v), nTokens, position, shape, out)
+  }
+}
+
+function matrixOf(tensor: CpuTensor): Matrix {
+  if (!isPlain(tensor))
+    throw new EngineError('internal', `tensor "${tensor.label}" is not from the plain storage`)
+  const { bytes, type, rows, cols } = tensor
+  return { bytes, rows, cols, stride: rowBytes(type, cols), decode: quants[type].decode }
+}
+
+function isPlain(tensor: Tensor): tensor is PlainTensor {
+  return 'bytes' in tensor
+}
+
+function allocate(label: string, bytes: number): Uint8Array<ArrayBuffer> {
+  try {
+    return new Uint8Array(bytes)
+  } catch (cause) {
+    throw new EngineError('out-of-memory', `No ${(bytes / 2 ** 20).toFixed(1)} MiB of memory for ${label}.`, {
+      cause,
+      hint: 'Choose a smaller model or a smaller context.',
+    })
+  }
+}
