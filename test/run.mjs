@@ -50,8 +50,21 @@ const suites = [
     env: swiftshader,
     minutes: 5,
   },
-  { name: 'ops-lavapipe', takes: inFolder('ops'), needs: ['lavapipe'], env: lavapipe, minutes: 10 },
-  { name: 'ops-swiftshader', takes: inFolder('ops'), needs: ['swiftshader'], env: swiftshader, minutes: 10 },
+  { name: 'ops-cpu', takes: (file) => inFolder('ops')(file) && onCpu(file), needs: [], minutes: 5 },
+  {
+    name: 'ops-lavapipe',
+    takes: (file) => inFolder('ops')(file) && !onCpu(file),
+    needs: ['lavapipe'],
+    env: lavapipe,
+    minutes: 10,
+  },
+  {
+    name: 'ops-swiftshader',
+    takes: (file) => inFolder('ops')(file) && !onCpu(file),
+    needs: ['swiftshader'],
+    env: swiftshader,
+    minutes: 10,
+  },
   { name: 'extension', takes: inFolder('extension'), needs: [], minutes: 5 },
   { name: 'lsp', takes: inFolder('lsp'), needs: [], minutes: 5 },
   {

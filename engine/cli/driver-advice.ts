@@ -11,7 +11,6 @@ const advice: Partial<Record<NodeJS.Platform, readonly string[]>> = {
     'Arch: pacman -S vulkan-icd-loader and vulkan-radeon, vulkan-intel or nvidia-utils',
     'Mesa must be 23 or newer; on Debian 12 take it from bookworm-backports.',
     'In a container, pass the GPU in (--device /dev/dri, or the NVIDIA container toolkit).',
-    'Without a GPU, mesa-vulkan-drivers brings lavapipe, which runs on the processor and is faster than plain "cpu".',
   ],
   darwin: ['WebGPU uses Metal, which is part of macOS: update to macOS 12 or newer.'],
   win32: [

@@ -1,5 +1,6 @@
 // Turns what was typed into values that commands can trust; every option's name, meaning and check is a row here.
 import * as v from 'valibot'
+import type { DeviceChoice } from '../backend/open-backend'
 import { expandHome } from '../base/home-path'
 import { EngineError } from '../protocol/errors'
 import { defaultModel } from '../provider/catalog'
@@ -34,7 +35,7 @@ const real = (low: number, high: number) =>
   )
 const flag = v.optional(v.boolean(once), false)
 const text = v.pipe(v.string(once), v.nonEmpty('must not be empty'))
-const device = v.picklist(['auto', 'webgpu', 'cpu'], 'must be auto, webgpu or cpu')
+const device = v.picklist(['auto', 'webgpu', 'cpu', 'cpu-reference'], 'must be auto, webgpu or cpu')
 
 /** `--max-tokens` is the key `maxTokens`. */
 export const optionRows = {
@@ -138,7 +139,7 @@ export function parseOptions<Name extends OptionName>(
 }
 
 /** The device that was asked for, by either name. */
-export function chosenDevice(options: Options<'device' | 'backend'>): 'auto' | 'webgpu' | 'cpu' {
+export function chosenDevice(options: Options<'device' | 'backend'>): DeviceChoice {
   return options.device ?? options.backend ?? 'auto'
 }
 

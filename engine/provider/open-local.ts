@@ -1,10 +1,10 @@
 // Opens a model on this machine: the file, the device, the weights, and a provider around them.
-import { openBackend } from '../backend/open-backend'
+import { openBackend, type DeviceChoice } from '../backend/open-backend'
 import type { Log } from '../base/log'
 import type { Progress } from '../base/progress'
 import { openCheckpoint } from '../format/open-checkpoint'
 import { loadModel } from '../model/model'
-import type { DeviceChoice, QuantizeChoice } from '../protocol/settings'
+import type { QuantizeChoice } from '../protocol/settings'
 import { chatTemplate } from '../tokenizer/chat-template'
 import { findFim } from '../tokenizer/fim'
 import { requireVocabulary } from '../tokenizer/no-vocabulary'

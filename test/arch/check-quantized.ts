@@ -18,7 +18,7 @@ const { quantized } = JSON.parse(readFileSync('test/fixtures/tiny/llama-f16-bloc
 }
 
 /** Declares the suite. `bound` is the largest difference from transformers, as a share of the largest logit. */
-export function checkQuantized(target: { choice: 'cpu' | 'webgpu'; bound: number }): void {
+export function checkQuantized(target: { choice: 'cpu' | 'cpu-reference' | 'webgpu'; bound: number }): void {
   describe(`quantizing while loading on ${target.choice}`, function () {
     this.timeout(180_000)
     let backend: Backend

@@ -1,7 +1,8 @@
-// States of both backends: copies are taken between the steps around them, and only states with a row per token end a sequence.
+// States of all backends: copies are taken between the steps around them, and only states with a row per token end a sequence.
 import assert from 'node:assert/strict'
 import { silentLog } from '../../engine/base/log'
 import type { Backend, Executable, StepInput, Tensor } from '../../engine/backend/backend'
+import { SimdStorage } from '../../engine/backend/cpu-simd/simd-storage'
 import { CpuBackend } from '../../engine/backend/cpu/cpu-backend'
 import { openDevice } from '../../engine/backend/webgpu/dawn'
 import { WebGpuBackend } from '../../engine/backend/webgpu/webgpu-backend'
@@ -12,13 +13,19 @@ import { input } from './op-case'
 
 const [rows, cols, capacity] = [8, 5, 4]
 
-for (const kind of ['cpu', 'webgpu'] as const) {
+const backends: Readonly<Record<string, () => Promise<Backend>>> = {
+  cpu: () => Promise.resolve(new CpuBackend()),
+  'cpu with SIMD': () => Promise.resolve(new CpuBackend(new SimdStorage())),
+  webgpu: async () => new WebGpuBackend(await openDevice(silentLog), silentLog),
+}
+
+for (const [kind, open] of Object.entries(backends)) {
   describe(`states on ${kind}`, () => {
     let backend: Backend
     let executable: Executable
     let state: Map<string, Tensor>
     before(async () => {
-      backend = kind === 'cpu' ? new CpuBackend() : new WebGpuBackend(await openDevice(silentLog), silentLog)
+      backend = await open()
       executable = await changes(backend)
     })
     beforeEach(() => {

@@ -1,6 +1,6 @@
 // Opens the real model for a suite, and knows what transformers said about it.
 import type { Backend } from '../../engine/backend/backend'
-import { openBackend } from '../../engine/backend/open-backend'
+import { openBackend, type DeviceChoice } from '../../engine/backend/open-backend'
 import { silentLog } from '../../engine/base/log'
 import { noProgress } from '../../engine/base/progress'
 import { openCheckpoint } from '../../engine/format/open-checkpoint'
@@ -39,7 +39,7 @@ export function modelPath(): string {
   return path
 }
 
-export async function openModel(choice: 'cpu' | 'webgpu'): Promise<OpenModel> {
+export async function openModel(choice: DeviceChoice): Promise<OpenModel> {
   const { backend } = await openBackend(choice, silentLog)
   const checkpoint = await openCheckpoint(modelPath())
   try {

@@ -14,7 +14,7 @@ describe('real model on webgpu', function () {
 
   before(async () => {
     webgpu = await openModel('webgpu')
-    cpu = await openModel('cpu')
+    cpu = await openModel('cpu-reference')
   })
   after(() => {
     for (const opened of [webgpu, cpu] as (OpenModel | undefined)[]) opened?.close()

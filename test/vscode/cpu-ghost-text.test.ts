@@ -10,7 +10,7 @@ describe('Hearth in VS Code without a GPU driver', function () {
   let vscode: Workbench
 
   before(async () => {
-    // The reference backend takes its time.
+    // A processor that is busy with other tests takes its time.
     server = await startCodeServer(project, {
       'hearth.completion.timeBudgetMs': 60_000,
       'hearth.completion.maxTokens': 8,

@@ -12,7 +12,10 @@ describe('Hearth in VS Code', function () {
   let vscode: Workbench
 
   before(async () => {
-    server = await startCodeServer(project)
+    server = await startCodeServer(project, {
+      // By itself it would take the processor, which is faster than a software adapter.
+      'hearth.device': 'webgpu',
+    })
     vscode = await openWorkbench(server)
   })
   afterEach(async function () {

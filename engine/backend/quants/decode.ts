@@ -195,7 +195,7 @@ export const decodeIQ4_XS: Decode = (bytes, offset, count, out) => {
 }
 
 /** The values of IQ4_NL and IQ4_XS, closer together near zero, where most weights are; kvalues_iq4nl of ggml-common.h. */
-const codebook = Int8Array.of(-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113)
+export const codebook = Int8Array.of(-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113)
 
 /** 32 values in the order of Q4_0 from the 16 bytes at `at`, to out[to .. to + 32). */
 function decodeCodebook(bytes: Uint8Array, at: number, scale: number, out: Float32Array, to: number): void {

@@ -1,0 +1,350 @@
+// Weights and states in WebAssembly memories, and the operations that read them with SIMD. Whatever has no kernel stays plain.
+import type { TensorType } from '../../format/ggml-types'
+import { EngineError } from '../../protocol/errors'
+import type { WeightSpec } from '../backend'
+import type { AttentionShape } from '../cpu/attention'
+import type { Work } from '../cpu/ops'
+import { PlainStorage } from '../cpu/plain-storage'
+import type { CpuStorage, CpuTensor, Epilogue } from '../cpu/storage'
+import { quants, rowBytes } from '../quants/table'
+import { activationRecord } from './activations'
+import { Arena } from './arena'
+import { keyGroupRows } from './attention-kernels'
+import { panelRecordBytes, tileTokens } from './block-kernels'
+import { blockTypes, groupRows } from './block-layout'
+import { floatGroupRows, floatTileTokens, floatTypes, type FloatType } from './float-kernels'
+import { compileKernels } from './kernels'
+import { BlockRows } from './pack-rows'
+
+/** Products of one call of a kernel: a millisecond or less, so that the event loop is never far. */
+const productsPerCall = 1 << 22
+
+/** Bytes read from a file at a time, about. */
+const partBytes = 1 << 20
+
+/** A tensor in an arena. */
+interface SimdTensor extends CpuTensor {
+  readonly arena: Arena
+  readonly at: number
+  /** How it is multiplied; undefined for states. */
+  readonly matrix: BlockRows | FloatType | undefined
+}
+
+export class SimdStorage implements CpuStorage {
+  readonly #module = compileKernels()
+  readonly #plain = new PlainStorage()
+  #arenas: Arena[]
+
+  /** Throws where WebAssembly lacks SIMD or shared memory, or the process address space. */
+  constructor() {
+    this.#arenas = [new Arena(this.#module)]
+  }
+
+  /** Memories in use; a test looks at it. */
+  get arenas(): number {
+    return this.#arenas.length
+  }
+
+  async createWeight(
+    spec: WeightSpec,
+    read: (offset: number, length: number) => Promise<Uint8Array>,
+  ): Promise<CpuTensor> {
+    const { type, rows, cols } = spec
+    const blocks = blockTypes[type]
+    if (rows === 1 || (!blocks && (!isFloat(type) || cols % 4 !== 0)))
+      return this.#plain.createWeight(spec, read)
+    const matrix = blocks ? new BlockRows(type, blocks, rows, cols) : undefined
+    const paddedRows = Math.ceil(rows / floatGroupRows) * floatGroupRows
+    const bytes = matrix ? matrix.bytes : paddedRows * rowBytes(type, cols)
+    const place = this.#allocate(bytes)
+    // More than a memory can hold, or than is left.
+    if (!place) return this.#plain.createWeight(spec, read)
+    const { arena, at } = place
+    try {
+      const stride = rowBytes(type, cols)
+      const part = Math.max(1, Math.floor(partBytes / stride))
+      const memory = arena.bytes(at, bytes)
+      for (let row = 0; row < rows; row += part) {
+        const data = await read(row * stride, Math.min(part, rows - row) * stride)
+        if (matrix) matrix.pack(data, row, memory)
+        else memory.set(data, row * stride)
+      }
+    } catch (error) {
+      arena.free(at)
+      throw error
+    }
+    const values = type === 'f32' ? arena.floats.subarray(at / 4, at / 4 + rows * cols) : undefined
+    const tensor: SimdTensor = { ...spec, values, arena, at, matrix: matrix ?? floatType(type) }
+    return tensor
+  }
+
+  createState(label: string, rows: number, cols: number): CpuTensor {
+    const place = this.#allocate((rows + keyGroupRows) * cols * 4)
+    if (!place) return this.#plain.createState(label, rows, cols)
+    const { arena, at } = place
+    const values = arena.floats.subarray(at / 4, at / 4 + rows * cols)
+    const tensor: SimdTensor = { label, type: 'f32', rows, cols, values, arena, at, matrix: undefined }
+    return tensor
+  }
+
+  destroy(tensor: CpuTensor): void {
+    if (!isSimd(tensor)) return
+    tensor.arena.free(tensor.at)
+    if (tensor.arena.isEmpty) this.#arenas = this.#arenas.filter((arena) => arena !== tensor.arena)
+  }
+
+  embed(table: CpuTensor, tokens: readonly number[], scale: number, out: Float32Array): Work {
+    if (!isSimd(table)) return this.#plain.embed(table, tokens, scale, out)
+    return embed(table, tokens, scale, out)
+  }
+
+  matmul(weight: CpuTensor, x: Float32Array, nTokens: number, epilogue: Epilogue, out: Float32Array): Work {
+    if (!isSimd(weight)) return this.#plain.matmul(weight, x, nTokens, epilogue, out)
+    if (weight.matrix instanceof BlockRows)
+      return blockProduct(weight, weight.matrix, x, nTokens, epilogue, out)
+    if (weight.matrix) return floatProduct(weight, weight.matrix, x, nTokens, epilogue, out)
+    throw new EngineError('internal', `"${weight.label}" is a state, not a matrix`)
+  }
+
+  attention(
+    q: Float32Array,
+    k: CpuTensor,
+    v: CpuTensor,
+    nTokens: number,
+    position: number,
+    shape: AttentionShape,
+    out: Float32Array,
+  ): Work {
+    const { headDim, valueDim, chunks } = shape
+    if (!isSimd(k) || !isSimd(v) || headDim % 4 !== 0 || valueDim % 4 !== 0 || chunks)
+      return this.#plain.attention(q, k, v, nTokens, position, shape, out)
+    return attention(q, k, v, nTokens, position, shape, out)
+  }
+
+  #allocate(bytes: number): { arena: Arena; at: number } | undefined {
+    for (const arena of this.#arenas) {
+      const at = arena.allocate(bytes)
+      if (at !== undefined) return { arena, at }
+    }
+    try {
+      const arena = new Arena(this.#module)
+      const at = arena.allocate(bytes)
+      if (at === undefined) return undefined
+      this.#arenas.push(arena)
+      return { arena, at }
+    } catch (error) {
+      if (error instanceof RangeError) return undefined
+      throw error
+    }
+  }
+}
+
+function* embed(table: SimdTensor, tokens: readonly number[], scale: number, out: Float32Array): Work {
+  const { arena, at, matrix, type, rows, cols } = table
+  const stride = rowBytes(type, cols)
+  const memory = arena.bytes(at, matrix instanceof BlockRows ? matrix.bytes : rows * stride)
+  for (const [t, token] of tokens.entries()) {
+    const row = out.subarray(t * cols, (t + 1) * cols)
+    if (matrix instanceof BlockRows) matrix.unpack(memory, token, scale, row)
+    else {
+      quants[type].decode(memory, token * stride, cols, row)
+      if (scale !== 1) for (let i = 0; i < cols; i++) row[i]! *= scale
+    }
+    yield
+  }
+}
+
+function* blockProduct(
+  { arena, at, rows, cols }: SimdTensor,
+  { layout, groups, records, groupBytes }: BlockRows,
+  x: Float32Array,
+  nTokens: number,
+  epilogue: Epilogue,
+  out: Float32Array,
+): Work {
+  const { activations, blocks } = arena.kernels
+  const tile = nTokens === 1 ? 1 : tileTokens
+  const tiles = Math.ceil(nTokens / tile)
+  const source = arena.scratch('x', tiles * tile * cols * 4)
+  const tileBytes = records * activationRecord(tile).bytes
+  const rounded = arena.scratch('rounded', tiles * tileBytes)
+  const panel = arena.scratch('panel', records * panelRecordBytes)
+  const outStride = groups * groupRows * 4
+  const target = arena.scratch('out', tiles * tile * outStride)
+
+  arena.floats.set(x.subarray(0, nTokens * cols), source / 4)
+  arena.floats.fill(0, source / 4 + nTokens * cols, source / 4 + tiles * tile * cols)
+  const round = tile === 1 ? activations.one : activations.tile
+  for (let t = 0; t < tiles * tile; t++) {
+    round(source + t * cols * 4, rounded + Math.floor(t / tile) * tileBytes + (t % tile) * 4, records)
+  }
+  const part = Math.max(1, Math.floor(productsPerCall / (groupRows * cols * tiles * tile)))
+  for (let group = 0; group < groups; group += part) {
+    const count = Math.min(part, groups - group)
+    const weights = at + group * groupBytes
+    const to = target + group * groupRows * 4
+    if (tile === 1) blocks[layout].one(weights, rounded, to, records, count)
+    else blocks[layout].many(weights, rounded, to, outStride, records, count, tiles, panel)
+    yield
+  }
+  finish(arena.floats, target / 4, outStride / 4, rows, nTokens, epilogue, out)
+  yield
+}
+
+function* floatProduct(
+  { arena, at, rows, cols }: SimdTensor,
+  type: FloatType,
+  x: Float32Array,
+  nTokens: number,
+  epilogue: Epilogue,
+  out: Float32Array,
+): Work {
+  const kernels = arena.kernels.floats[type]
+  const tile = nTokens === 1 ? 1 : floatTileTokens
+  const tiles = Math.ceil(nTokens / tile)
+  const groups = Math.ceil(rows / floatGroupRows)
+  const source = arena.scratch('x', tiles * tile * cols * 4)
+  const outStride = groups * floatGroupRows * 4
+  const target = arena.scratch('out', tiles * tile * outStride)
+  arena.floats.set(x.subarray(0, nTokens * cols), source / 4)
+  arena.floats.fill(0, source / 4 + nTokens * cols, source / 4 + tiles * tile * cols)
+
+  const kernel = tile === 1 ? kernels.one : kernels.tile
+  const groupBytes = floatGroupRows * cols * floatTypes[type].bytes
+  // Few rows at a time stay in the nearest cache while all tokens pass by.
+  const near = Math.max(1, Math.floor((16 << 10) / groupBytes))
+  const part = tile === 1 ? Math.max(1, Math.floor(productsPerCall / (floatGroupRows * cols))) : near
+  for (let group = 0; group < groups; group += part) {
+    const count = Math.min(part, groups - group)
+    for (let t = 0; t < tiles; t++) {
+      const from = source + t * tile * cols * 4
+      const to = target + t * tile * outStride + group * floatGroupRows * 4
+      kernel(at + group * groupBytes, from, cols * 4, to, outStride, cols / 4, count)
+    }
+    yield
+  }
+  finish(arena.floats, target / 4, outStride / 4, rows, nTokens, epilogue, out)
+  yield
+}
+
+// out[t] = (product[t] + bias) * scale + add[t]
+function finish(
+  floats: Float32Array,
+  at: number,
+  stride: number,
+  rows: number,
+  nTokens: number,
+  { bias, scale, add }: Epilogue,
+  out: Float32Array,
+): void {
+  if (!bias && scale === 1 && !add) {
+    for (let t = 0; t < nTokens; t++)
+      out.set(floats.subarray(at + t * stride, at + t * stride + rows), t * rows)
+    return
+  }
+  for (let t = 0; t < nTokens; t++) {
+    const from = at + t * stride
+    const to = t * rows
+    for (let row = 0; row < rows; row++) {
+      const product = floats[from + row]! + (bias ? bias[row]! : 0)
+      out[to + row] = product * scale + (add ? add[to + row]! : 0)
+    }
+  }
+}
+
+// As the plain attention, with the products of 4 rows of keys and of 16 columns of values at a time.
+function* attention(
+  q: Float32Array,
+  k: SimdTensor,
+  v: SimdTensor,
+  nTokens: number,
+  position: number,
+  { heads, kvHeads, headDim, valueDim, scale, window, softcap, slopes, prefix }: AttentionShape,
+  out: Float32Array,
+): Work {
+  const group = heads / kvHeads
+  const longest = Math.max(position + nTokens, prefix)
+  const query = k.arena.scratch('query', heads * headDim * 4)
+  const scoresOfKeys = k.arena.scratch('scores', (longest + keyGroupRows) * 4)
+  const weights = v.arena.scratch('scores', (longest + keyGroupRows) * 4)
+  const sums = v.arena.scratch('sums', valueDim * 4)
+  const keyStride = kvHeads * headDim * 4
+  const valueStride = kvHeads * valueDim * 4
+  const wide = Math.floor(valueDim / 16)
+  const narrow = (valueDim % 16) / 4
+  const { wide: wideSums, narrow: narrowSums } = v.arena.kernels.valueSums
+
+  for (let t = 0; t < nTokens; t++) {
+    const own = position + t
+    const end = Math.max(own + 1, prefix)
+    const begin = window === undefined ? 0 : Math.max(0, own + 1 - window)
+    const count = end - begin
+    k.arena.floats.set(q.subarray(t * heads * headDim, (t + 1) * heads * headDim), query / 4)
+    for (let head = 0; head < heads; head++) {
+      const kvHead = Math.floor(head / group)
+      const keys = k.at + begin * keyStride + kvHead * headDim * 4
+      const rowGroups = Math.ceil(count / keyGroupRows)
+      k.arena.kernels.keyProducts(
+        query + head * headDim * 4,
+        keys,
+        keyStride,
+        headDim / 4,
+        rowGroups,
+        scoresOfKeys,
+      )
+      const scores = k.arena.floats.subarray(scoresOfKeys / 4, scoresOfKeys / 4 + count)
+      const to = v.arena.floats.subarray(weights / 4, weights / 4 + count)
+      const slope = slopes ? slopes[head]! : 0
+      const total = softmaxWeights(scores, { scale, softcap, slope, first: begin - own }, to)
+      const values = v.at + begin * valueStride + kvHead * valueDim * 4
+      if (wide > 0) wideSums(weights, values, valueStride, count, wide, sums)
+      if (narrow > 0) narrowSums(weights, values + wide * 64, valueStride, count, narrow, sums + wide * 64)
+      const from = sums / 4
+      const at = (t * heads + head) * valueDim
+      const found = v.arena.floats
+      for (let i = 0; i < valueDim; i++) out[at + i] = found[from + i]! / total
+      yield
+    }
+  }
+}
+
+// Exponentials of the scores, less the highest; returns their sum. `first` is the way from the token to the first row.
+function softmaxWeights(
+  scores: Float32Array,
+  {
+    scale,
+    softcap,
+    slope,
+    first,
+  }: { scale: number; softcap: number | undefined; slope: number; first: number },
+  weights: Float32Array,
+): number {
+  let highest = -Infinity
+  for (let i = 0; i < scores.length; i++) {
+    let score = scores[i]! * scale
+    if (softcap !== undefined) score = softcap * Math.tanh(score / softcap)
+    score += slope * (first + i)
+    weights[i] = score
+    if (score > highest) highest = score
+  }
+  let total = 0
+  for (let i = 0; i < weights.length; i++) {
+    const weight = Math.exp(weights[i]! - highest)
+    weights[i] = weight
+    total += weight
+  }
+  return total
+}
+
+function isSimd(tensor: CpuTensor): tensor is SimdTensor {
+  return 'arena' in tensor
+}
+
+function isFloat(type: TensorType): type is FloatType {
+  return type in floatTypes
+}
+
+function floatType(type: TensorType): FloatType {
+  if (isFloat(type)) return type
+  throw new EngineError('internal', `${type} has blocks`)
+}
