@@ -38,15 +38,15 @@ function items(models: readonly ModelInfo[], current: string): ModelItem[] {
       model: model.id,
     })),
     { label: 'On this machine', kind: vscode.QuickPickItemKind.Separator },
-    { label: '$(folder-opened) Choose a GGUF file…', fromFile: true },
+    { label: '$(folder-opened) Choose a file…', fromFile: true },
   ]
 }
 
 async function pickFile(): Promise<string | undefined> {
   const files = await vscode.window.showOpenDialog({
-    title: 'Hearth: a model as a GGUF file',
+    title: 'Hearth: a model as a GGUF file, or RWKV as .pth',
     openLabel: 'Use This Model',
-    filters: { 'GGUF models': ['gguf'] },
+    filters: { Models: ['gguf', 'pth'] },
   })
   return files?.[0]?.fsPath
 }

@@ -41,7 +41,7 @@ const device = v.picklist(['auto', 'webgpu', 'cpu', 'cpu-reference'], 'must be a
 export const optionRows = {
   model: {
     flag: '--model <M>',
-    help: `A GGUF file, a folder with one, or a name of the catalog (default: ${defaultModel})`,
+    help: `A GGUF file, a Hugging Face folder, a .pth file of RWKV, or a name of the catalog (default: ${defaultModel})`,
     schema: v.optional(v.pipe(text, v.transform(expandHome)), defaultModel),
   },
   device: { flag: '--device <D>', help: 'auto, webgpu or cpu (default: auto)', schema: v.optional(device) },

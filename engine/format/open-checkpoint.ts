@@ -28,10 +28,10 @@ export async function openCheckpoint(file: string, signal?: AbortSignal): Promis
         await source.close()
         return await rwkvCheckpoint(file, signal)
       }
-      throw new EngineError('bad-file', `${file} is not a GGUF file.`, {
+      throw new EngineError('bad-file', `${file} is neither a GGUF file nor a .pth file of RWKV.`, {
         hint: (await looksLikeSafetensors(source))
           ? 'These are weights alone. Give the path of their folder, with config.json and tokenizer.json in it.'
-          : 'Give the path of a .gguf file, or download a model: hearth models get <model>.',
+          : 'Give the path of a model, or download one: hearth models get <model>.',
       })
     }
     return await ggufCheckpoint(source, signal)

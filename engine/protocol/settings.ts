@@ -8,7 +8,7 @@ const numberBetween = (low: number, high: number) => v.pipe(v.number(), v.minVal
 export const settingsSchema = v.object({
   model: described(
     v.fallback(v.string(), 'smollm2-135m-instruct'),
-    'Model to run: an id from the catalog, or the path of a GGUF file.',
+    'Model to run: an id from the catalog, or the path of a GGUF file, of a Hugging Face folder or of a .pth file of RWKV.',
   ),
   device: described(
     v.fallback(v.picklist(['auto', 'webgpu', 'cpu']), 'auto'),

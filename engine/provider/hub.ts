@@ -154,7 +154,7 @@ function allFailed(model: CatalogModel, failures: readonly EngineError[]): Engin
   const checksum = failures.find((failure) => failure.code === 'checksum')
   if (checksum) return new EngineError('checksum', `${told}.`, { hint: checksum.hint ?? '', cause: failures })
   return new EngineError('download-failed', `${model.title} could not be downloaded: ${told}.`, {
-    hint: `Check the network and try again; a part that arrived is kept. ${proxyHint()}Or set HF_ENDPOINT to a mirror of the hub, or give the path of a GGUF file instead of a name.`,
+    hint: `Check the network and try again; a part that arrived is kept. ${proxyHint()}Or set HF_ENDPOINT to a mirror of the hub, or give the path of a model instead of a name.`,
     cause: failures,
   })
 }
@@ -170,21 +170,25 @@ async function findFile(given: string): Promise<string> {
   if (!found) throw unknownModel(given)
   if (!found.isDirectory()) return path.resolve(given)
   const names = await readdir(given)
-  const files = names.filter((name) => name.toLowerCase().endsWith('.gguf'))
-  const [only, second] = files
-  if (only === undefined && names.includes('config.json')) return path.resolve(given)
-  if (only !== undefined && second === undefined) return path.resolve(given, only)
-  throw new EngineError(
-    only === undefined ? 'model-missing' : 'bad-request',
-    only === undefined
-      ? `The folder ${given} has no GGUF file.`
-      : `The folder ${given} has ${files.length} GGUF files.`,
-    { hint: 'Give the path of one file.' },
-  )
+  const ending = (extension: string): string[] =>
+    names.filter((name) => name.toLowerCase().endsWith(extension))
+  const gguf = ending('.gguf')
+  if (gguf.length === 0 && names.includes('config.json')) return path.resolve(given)
+  const [kind, files] = gguf.length > 0 ? ['GGUF', gguf] : ['.pth', ending('.pth')]
+  const [only] = files
+  if (only !== undefined && files.length === 1) return path.resolve(given, only)
+  if (only === undefined) {
+    throw new EngineError('model-missing', `The folder ${given} has no model in it.`, {
+      hint: 'A model is a GGUF file, a folder with config.json and safetensors, or a .pth file of RWKV.',
+    })
+  }
+  throw new EngineError('bad-request', `The folder ${given} has ${files.length} ${kind} files.`, {
+    hint: 'Give the path of one file.',
+  })
 }
 
 function unknownModel(given: string): EngineError {
   return new EngineError('model-missing', `"${given}" is neither a file nor a model of the catalog.`, {
-    hint: `Give the path of a GGUF file, or one of: ${catalog.map((model) => model.id).join(', ')}.`,
+    hint: `Give the path of a model, or one of: ${catalog.map((model) => model.id).join(', ')}.`,
   })
 }

@@ -151,13 +151,13 @@ describe('bad input', function () {
       args: `${generate} nonsense --prompt a`,
       code: 3,
       error:
-        /^hearth: "nonsense" is neither a file nor a model of the catalog\.\n {2}Give the path of a GGUF file, or one of: smollm2-/,
+        /^hearth: "nonsense" is neither a file nor a model of the catalog\.\n {2}Give the path of a model, or one of: smollm2-/,
     },
     {
       name: 'a folder without a model',
       args: `${generate} FOLDER/empty --prompt a`,
       code: 3,
-      error: /^hearth: The folder .* has no GGUF file\.\n {2}Give the path/,
+      error: /^hearth: The folder .* has no model in it\.\n {2}A model is/,
     },
     {
       name: 'a wrong checksum',

@@ -786,7 +786,7 @@ describe('broken Hugging Face folders', () => {
 
   it('weights alone are told where they belong', async () => {
     await assert.rejects(openCheckpoint(file('model.safetensors')), (error) => {
-      assert.ok(isRefusal(error, 'bad-file', /not a GGUF file/))
+      assert.ok(isRefusal(error, 'bad-file', /neither a GGUF file nor/))
       assert.match((error as EngineError).hint ?? '', /path of their folder/)
       return true
     })

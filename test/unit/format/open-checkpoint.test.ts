@@ -60,7 +60,7 @@ describe('open checkpoint', () => {
     await refuses(
       openCheckpoint(await write('notes.txt', 'hello')),
       'bad-file',
-      /notes\.txt is not a GGUF file/,
+      /notes\.txt is neither a GGUF file nor/,
     )
     await refuses(openCheckpoint(await write('notes.gguf', 'hello')), 'bad-file', /not a GGUF file, .* text/)
     await refuses(openCheckpoint(await write('empty.gguf', '')), 'bad-file', /is empty/)

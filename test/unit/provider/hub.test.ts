@@ -283,7 +283,15 @@ describe('downloading from a hub', function () {
       await assert.rejects(resolveModel(folder), { code: 'bad-request', message: /has 2 GGUF files/ })
       await rm(own)
       await rm(path.join(folder, 'second.gguf'))
-      await assert.rejects(resolveModel(folder), { code: 'model-missing', message: /has no GGUF file/ })
+      await assert.rejects(resolveModel(folder), { code: 'model-missing', message: /has no model in it/ })
+      // RWKV's repositories are a .pth file and its vocabulary.
+      const rwkv = path.join(folder, 'RWKV-x070.PTH')
+      await writeFile(rwkv, 'x')
+      await writeFile(path.join(folder, 'rwkv_vocab_v20230424.txt'), 'x')
+      assert.equal(await resolveModel(folder), rwkv)
+      await writeFile(path.join(folder, 'second.pth'), 'x')
+      await assert.rejects(resolveModel(folder), { code: 'bad-request', message: /has 2 \.pth files/ })
+      for (const name of await readdir(folder)) await rm(path.join(folder, name), { recursive: true })
     })
 
     it('neither a file nor in the catalog', async () => {
