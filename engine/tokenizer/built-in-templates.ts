@@ -95,6 +95,7 @@ const rows: readonly BuiltInTemplate[] = [
   {
     names: ['llama3'],
     tokens: ['<|start_header_id|>', '<|end_header_id|>', '<|eot_id|>'],
+    onlyWhenTunedForChat: true,
     template: sameForAll(
       "<|start_header_id|>{{ message['role'] }}<|end_header_id|>\n\n",
       '<|eot_id|>',
@@ -105,6 +106,7 @@ const rows: readonly BuiltInTemplate[] = [
   {
     names: ['gemma'],
     tokens: ['<start_of_turn>', '<end_of_turn>'],
+    onlyWhenTunedForChat: true,
     template: turns({
       start: bos,
       user: `<start_of_turn>user\n${text}{{ '<end_of_turn>\n' }}`,
@@ -116,6 +118,7 @@ const rows: readonly BuiltInTemplate[] = [
   {
     names: ['granite', 'granite-3.x'],
     tokens: ['<|start_of_role|>', '<|end_of_role|>'],
+    onlyWhenTunedForChat: true,
     template: sameForAll(
       "<|start_of_role|>{{ message['role'] }}<|end_of_role|>",
       "{{ '<|end_of_text|>\n' }}",

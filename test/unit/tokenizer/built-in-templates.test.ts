@@ -35,6 +35,7 @@ const rows: readonly Row[] = [
     name: 'Llama 3',
     architecture: 'llama',
     tokens: ['<|begin_of_text|>', '<|eot_id|>', '<|start_header_id|>', '<|end_header_id|>'],
+    more: { 'general.name': 'Meta-Llama-3-8B-Instruct' },
     withSystem:
       '<|begin_of_text|><|start_header_id|>system<|end_header_id|>\n\nS<|eot_id|><|start_header_id|>user<|end_header_id|>\n\nQ1<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\nA1<|eot_id|><|start_header_id|>user<|end_header_id|>\n\nQ2<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n',
     without:
@@ -44,6 +45,7 @@ const rows: readonly Row[] = [
     name: 'Gemma',
     architecture: 'gemma',
     tokens: ['<bos>', '<eos>', '<start_of_turn>', '<end_of_turn>'],
+    more: { 'general.name': 'gemma-2b-it' },
     withSystem:
       '<bos><start_of_turn>user\nS\n\nQ1<end_of_turn>\n<start_of_turn>model\nA1<end_of_turn>\n<start_of_turn>user\nQ2<end_of_turn>\n<start_of_turn>model\n',
     without:
@@ -53,6 +55,7 @@ const rows: readonly Row[] = [
     name: 'Granite 3',
     architecture: 'granite',
     tokens: ['<|end_of_text|>', '<|end_of_text|>', '<|start_of_role|>', '<|end_of_role|>'],
+    more: { 'general.finetune': 'instruct' },
     withSystem:
       '<|start_of_role|>system<|end_of_role|>S<|end_of_text|>\n<|start_of_role|>user<|end_of_role|>Q1<|end_of_text|>\n<|start_of_role|>assistant<|end_of_role|>A1<|end_of_text|>\n<|start_of_role|>user<|end_of_role|>Q2<|end_of_text|>\n<|start_of_role|>assistant<|end_of_role|>',
     without:
