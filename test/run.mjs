@@ -48,7 +48,7 @@ const suites = [
     takes: (file) => inFolder('arch')(file) && onGpu(file),
     needs: ['swiftshader'],
     env: swiftshader,
-    minutes: 5,
+    minutes: 10,
   },
   { name: 'ops-cpu', takes: (file) => inFolder('ops')(file) && onCpu(file), needs: [], minutes: 5 },
   {
@@ -63,7 +63,7 @@ const suites = [
     takes: (file) => inFolder('ops')(file) && !onCpu(file),
     needs: ['swiftshader'],
     env: swiftshader,
-    minutes: 10,
+    minutes: 15,
   },
   { name: 'extension', takes: inFolder('extension'), needs: [], minutes: 5 },
   { name: 'lsp', takes: inFolder('lsp'), needs: [], minutes: 5 },
