@@ -36,7 +36,7 @@ export function createSpm(vocabulary: Vocabulary, merges: SpmMerges, options: Sp
   const ids = textTokens(vocabulary)
   const characters = new Characters(vocabulary, ids)
   const { byteIds, byteOf } = readByteTokens(vocabulary)
-  const mayMeet = neighborFilter(ids.keys())
+  const mayMeet = neighborFilter([...ids.keys()])
 
   const unknownOf = (character: string): readonly number[] => {
     const tokens = Array.from(encoder.encode(character), (byte) => byteIds[byte] ?? missing)
@@ -172,10 +172,13 @@ function mergeWord(word: string, characters: Characters, pairs: Pairs): number[]
  * Whether two characters stand side by side inside some token. Kept as a hash without collision handling: it may say yes by mistake,
  * which costs a longer word and nothing else.
  */
-function neighborFilter(spellings: Iterable<string>): (left: number, right: number) => boolean {
-  const bits = new Uint32Array(2 ** 18)
+function neighborFilter(spellings: readonly string[]): (left: number, right: number) => boolean {
+  // Sixteen bits a character keep mistakes rare; 1 MiB is as much as helps.
+  const characters = spellings.reduce((sum, spelling) => sum + spelling.length, 0)
+  const log = Math.min(23, Math.max(10, Math.ceil(Math.log2(16 * (characters + 1)))))
+  const bits = new Uint32Array(2 ** (log - 5))
   const slot = (left: number, right: number): number =>
-    (Math.imul(left, 0x9e3779b1) ^ Math.imul(right, 0x85ebca6b)) >>> 9
+    (Math.imul(left, 0x9e3779b1) ^ Math.imul(right, 0x85ebca6b)) >>> (32 - log)
   for (const spelling of spellings) {
     let before = -1
     for (const character of spelling) {
