@@ -384,10 +384,17 @@ function numberWithDefault(config: JsonFields, family: Family, field: string): n
   return config.optionalNumber(field) ?? (Object.hasOwn(config.value, field) ? 0 : fallback)
 }
 
+// The deepest models have some 130 layers. Lists are made of this length before any tensor is seen.
+const mostLayers = 4096
+
 // A list with one entry per layer, zero for no window.
 function* windowKeys(config: JsonFields, family: Family): Iterable<readonly [string, MetadataValue]> {
   const window = numberWithDefault(config, family, 'sliding_window')
-  const windowed = family.windowed?.(config, numberWithDefault(config, family, 'num_hidden_layers') ?? 0)
+  const layers = numberWithDefault(config, family, 'num_hidden_layers') ?? 0
+  if (!Number.isInteger(layers) || layers < 0 || layers > mostLayers) {
+    throw config.bad(`num_hidden_layers is ${layers}, not a whole number up to ${mostLayers}`)
+  }
+  const windowed = family.windowed?.(config, layers)
   if (window === undefined || window <= 0 || !windowed?.includes(true)) return
   yield ['attention.sliding_window', window]
   yield ['attention.sliding_window_pattern', windowed.map(Number)]

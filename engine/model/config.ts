@@ -84,6 +84,9 @@ export interface RopeConfig {
   readonly scaling: RopeScaling
 }
 
+// The deepest models have some 130 layers. Lists are made of this length before the first missing tensor is noticed.
+const mostLayers = 4096
+
 /** Throws `bad-file` when a number is missing or impossible, `unsupported-arch` for scaling we do not know. */
 export function readConfig(spec: TransformerSpec, checkpoint: Checkpoint): ModelConfig {
   const metadata = checkpoint.metadata
@@ -98,6 +101,13 @@ export function readConfig(spec: TransformerSpec, checkpoint: Checkpoint): Model
   const vocabulary = embedding.shape[0] ?? 0
   const hidden = count('embedding_length')
   const layers = count('block_count')
+  if (layers > mostLayers) {
+    throw new EngineError(
+      'bad-file',
+      `"${key('block_count')}" is ${layers}, more than the possible ${mostLayers}.`,
+      { hint: 'The file is damaged. Download it again.' },
+    )
+  }
   const heads = count('attention.head_count')
   // Latent vectors give every head keys of its own.
   const kvHeads = spec.attention.latent ? heads : (stored('attention.head_count_kv') ?? heads)

@@ -1,5 +1,5 @@
 // Stands in for a tokenizer where a model comes without its vocabulary: logits of token numbers can be had, text can not.
-import { numberOf, optionalStringOf, stringOf, type Metadata } from '../format/metadata'
+import { fileOf, numberOf, optionalStringOf, stringOf, type Metadata } from '../format/metadata'
 import { EngineError } from '../protocol/errors'
 import type { Tokenizer } from './tokenizer'
 
@@ -9,7 +9,7 @@ export function noVocabulary(metadata: Metadata): Tokenizer | undefined {
   if (hint === undefined) return undefined
   const size = numberOf(metadata, `${stringOf(metadata, 'general.architecture')}.vocab_size`, 0)
   const refuse = (): never => {
-    throw missing(hint)
+    throw missing(metadata, hint)
   }
   return {
     size,
@@ -26,16 +26,16 @@ export function noVocabulary(metadata: Metadata): Tokenizer | undefined {
 /** Throws EngineError `model-missing` for a model without a vocabulary, before anybody waits for its weights. */
 export function requireVocabulary(metadata: Metadata): void {
   const hint = optionalStringOf(metadata, missingKey)
-  if (hint !== undefined) throw missing(hint)
+  if (hint !== undefined) throw missing(metadata, hint)
 }
 
 /** Under this key, formats say which file is missing where. */
 const missingKey = 'hearth.tokenizer.missing'
 
-function missing(hint: string): EngineError {
+function missing(metadata: Metadata, hint: string): EngineError {
   return new EngineError(
     'model-missing',
-    'The model has no vocabulary, so it can neither read nor write text.',
+    `${fileOf(metadata)}: the model has no vocabulary, so it can neither read nor write text.`,
     {
       hint,
     },

@@ -1,9 +1,8 @@
 // One damaged file: opened as the engine opens it, and what came of it judged.
-import path from 'node:path'
 import { inspect } from 'node:util'
 import { EngineError } from '../../engine/protocol/errors'
 import { mutate, seededRandom } from './mutate'
-import { locationOf, writeSeed, type Seed, type Target } from './targets'
+import { locationOf, nameOf, writeSeed, type Seed, type Target } from './targets'
 
 export interface Verdict {
   /** What is wrong with the outcome; undefined when it is as it must be. */
@@ -18,10 +17,10 @@ export interface Verdict {
 /**
  * The most that reading may allocate. Buffers: the file twice, once as bytes and once as numbers or text. Objects, most of them
  * garbage at once, cost V8 some tens of bytes for the shortest token or key. A small file also pays for the end of an archive
- * (64 KiB are searched), streams and promises.
+ * (64 KiB are searched), SentencePiece's filter of letter pairs (1 MiB), streams and promises.
  */
 export const bounds = {
-  buffers: { perByte: 2, fixed: 96 << 10 },
+  buffers: { perByte: 2, fixed: (1 << 20) + (96 << 10) },
   heap: { perByte: 40, fixed: 1 << 20 },
 } as const
 
@@ -61,7 +60,7 @@ export async function checkInput(
   const grown = (kind: 'arrayBuffers' | 'heapUsed'): number => (after?.[kind] ?? 0) - before[kind]
   const verdict = { opened: failure === undefined, buffers: grown('arrayBuffers'), heap: grown('heapUsed') }
   const problem =
-    failureProblem(failure, path.basename(locationOf(seed, work))) ??
+    failureProblem(failure, nameOf(seed)) ??
     sizeProblem('buffers', verdict.buffers, bytes.length + seed.others) ??
     sizeProblem('heap', verdict.heap, bytes.length + seed.others)
   return { ...verdict, problem }

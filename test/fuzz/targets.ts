@@ -1,5 +1,5 @@
 // What is damaged: one row per format, with good files and the way the engine opens them.
-import { cpSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { cpSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { CpuBackend } from '../../engine/backend/cpu/cpu-backend'
 import { silentLog } from '../../engine/base/log'
@@ -21,6 +21,10 @@ export interface Seed {
   header: number
   /** Folder that stands around it, or undefined for a file alone. */
   folder?: string
+  /** File of the folder that is opened; the folder itself unless said otherwise. */
+  opens?: string
+  /** File of the folder that the damaged one stands in for. */
+  insteadOf?: string
   /** Bytes of the other files in it. */
   others: number
 }
@@ -81,6 +85,52 @@ export const targets: readonly Target[] = [
     },
   },
   {
+    name: 'GGUF in parts',
+    isText: false,
+    share: 0.2,
+    seeds: () =>
+      inFolder('test/fixtures/split', /\.gguf$/, ggufHeader).map((seed, _i, all) => ({
+        ...seed,
+        opens: all[0]?.file ?? '',
+      })),
+    open: load,
+  },
+  {
+    name: 'RWKV',
+    isText: false,
+    share: 0.2,
+    seeds: () =>
+      inFolder('test/fixtures/tiny-rwkv/pth-6-bf16-world', /\.(pth|txt)$/, (bytes) =>
+        Math.min(8000, bytes.length),
+      ).map((seed) => ({ ...seed, opens: 'model.pth' })),
+    open: load,
+  },
+  {
+    name: 'SentencePiece',
+    isText: false,
+    share: 0.4,
+    seeds: () =>
+      vocabularies(/\.model$/).map((seed) => ({
+        ...seed,
+        ...around('test/fixtures/tiny-hf/gemma-bf16'),
+        file: 'tokenizer.model',
+        insteadOf: 'tokenizer.json',
+      })),
+    open: load,
+  },
+  {
+    name: 'tiktoken',
+    isText: true,
+    share: 0.2,
+    seeds: () =>
+      vocabularies(/\.tiktoken$/).map((seed) => ({
+        ...seed,
+        ...around('test/fixtures/tiny-hf/qwen1-long-bf16'),
+        insteadOf: 'tokenizer.json',
+      })),
+    open: load,
+  },
+  {
     name: 'tokenizer.json',
     isText: true,
     seeds: () => folders(/^tokenizer\.json$/, (bytes) => bytes.length),
@@ -100,20 +150,32 @@ export const targets: readonly Target[] = [
 ]
 
 /** Path to open for a seed in the folder `work`. */
-export function locationOf({ file, folder }: Seed, work: string): string {
-  return path.join(work, folder === undefined ? file : path.basename(folder))
+export function locationOf(seed: Seed, work: string): string {
+  return seed.folder === undefined
+    ? path.join(work, seed.file)
+    : path.join(copyOf(seed, work), seed.opens ?? '')
+}
+
+/** What a message must name: the file, or the folder it is in. */
+export function nameOf({ file, folder }: Seed): string {
+  return path.basename(folder ?? file)
 }
 
 /** Puts bytes in the place of the seed's own. */
 export function writeSeed(seed: Seed, bytes: Uint8Array, work: string): void {
-  const location = locationOf(seed, work)
-  writeFileSync(seed.folder === undefined ? location : path.join(location, seed.file), bytes)
+  writeFileSync(path.join(copyOf(seed, work), seed.file), bytes)
 }
 
 /** Copies what a seed needs into `work`, undamaged. */
 export function placeSeed(seed: Seed, work: string): void {
-  if (seed.folder !== undefined) cpSync(seed.folder, locationOf(seed, work), { recursive: true })
+  const copy = copyOf(seed, work)
+  if (seed.folder !== undefined) cpSync(seed.folder, copy, { recursive: true })
+  if (seed.insteadOf !== undefined) rmSync(path.join(copy, seed.insteadOf))
   writeSeed(seed, seed.bytes, work)
+}
+
+function copyOf({ folder }: Seed, work: string): string {
+  return folder === undefined ? work : path.join(work, path.basename(folder))
 }
 
 /** All that the engine does with a model before the first prompt. */
@@ -147,18 +209,27 @@ function alone(file: string, header: (bytes: Buffer) => number): Seed {
 
 function folders(files: RegExp, header: (bytes: Buffer) => number): Seed[] {
   const root = 'test/fixtures/tiny-hf'
-  return readdirSync(root).flatMap((name) =>
-    readdirSync(path.join(root, name))
-      .filter((file) => files.test(file))
-      .map((file) => {
-        const seed = alone(path.join(root, name, file), header)
-        return {
-          ...seed,
-          folder: path.join(root, name),
-          others: bytesIn(path.join(root, name)) - seed.bytes.length,
-        }
-      }),
-  )
+  return readdirSync(root).flatMap((name) => inFolder(path.join(root, name), files, header))
+}
+
+function inFolder(folder: string, files: RegExp, header: (bytes: Buffer) => number): Seed[] {
+  return readdirSync(folder)
+    .filter((file) => files.test(file))
+    .map((file) => {
+      const seed = alone(path.join(folder, file), header)
+      return { ...seed, folder, others: bytesIn(folder) - seed.bytes.length }
+    })
+}
+
+function around(folder: string): Pick<Seed, 'folder' | 'others'> {
+  return { folder, others: bytesIn(folder) }
+}
+
+function vocabularies(files: RegExp): Seed[] {
+  const root = 'test/fixtures/tokenizer'
+  return readdirSync(root)
+    .filter((name) => files.test(name))
+    .map((name) => alone(path.join(root, name), (bytes) => bytes.length))
 }
 
 function ggufs(folder: string, mostBytes: number): string[] {

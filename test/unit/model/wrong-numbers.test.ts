@@ -15,6 +15,7 @@ describe('a model file with a wrong number', () => {
   check('llama.rope.dimension_count', 7, 'bad-file', /7 rotary columns/)
   check('llama.rope.dimension_count', 4e9, 'bad-file', /4000000000 rotary columns/)
   check('llama.block_count', 3, 'bad-file', /lacks the tensor "blk\.2\./)
+  check('llama.block_count', 2 ** 31, 'bad-file', /is 2147483648, more than the possible 4096/)
   check('llama.block_count', 1, 'unsupported-arch', /"blk\.1\..*does not understand/)
   check('llama.block_count', 0, 'bad-file', /must be a positive whole number/)
   check('general.architecture', 'mamba', 'unsupported-arch', /"mamba" is not supported; known: llama, /)
