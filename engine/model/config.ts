@@ -4,6 +4,7 @@ import type { Checkpoint } from '../format/checkpoint'
 import {
   badMetadata,
   numberOf,
+  numberPerLayer,
   numbersOf,
   optionalBooleanOf,
   optionalNumberOf,
@@ -108,9 +109,11 @@ export function readConfig(spec: TransformerSpec, checkpoint: Checkpoint): Model
       { hint: 'The file is damaged. Download it again.' },
     )
   }
-  const heads = count('attention.head_count')
+  const uniform = (name: string, fallback?: number): number =>
+    sameInAllLayers(key(name), numberPerLayer(metadata, key(name), layers, fallback))
+  const heads = positive(uniform('attention.head_count'), key('attention.head_count'))
   // Latent vectors give every head keys of its own.
-  const kvHeads = spec.attention.latent ? heads : (stored('attention.head_count_kv') ?? heads)
+  const kvHeads = spec.attention.latent ? heads : uniform('attention.head_count_kv', heads)
   const headDim = stored('attention.key_length') ?? hidden / heads
   const valueDim = stored('attention.value_length') ?? hidden / heads
   if (
@@ -146,7 +149,8 @@ export function readConfig(spec: TransformerSpec, checkpoint: Checkpoint): Model
     kvHeads,
     headDim,
     valueDim,
-    ffn: count('feed_forward_length') / (spec.mlp.widthDoubled ? 2 : 1),
+    ffn:
+      positive(uniform('feed_forward_length'), key('feed_forward_length')) / (spec.mlp.widthDoubled ? 2 : 1),
     vocabulary,
     unitRows:
       optionalBooleanOf(metadata, key('output_rows_normalized')) ?? vocabulary === spec.head.unitRowsAt,
@@ -279,6 +283,15 @@ function readScales(
   if (wrong === undefined) return scales
   throw new EngineError('bad-file', `The scale of the ${wrong[0]} comes to ${wrong[1]}.`, {
     hint: 'The file is damaged. Download it again.',
+  })
+}
+
+// Some converters list numbers once per layer even where all are the same.
+function sameInAllLayers(name: string, values: readonly number[]): number {
+  const [first = 0] = values
+  if (values.every((value) => value === first)) return first
+  throw new EngineError('unsupported-arch', `Layers differ in "${name}", which is not supported.`, {
+    hint: 'It is a variant of its family. Choose another model, or update Hearth.',
   })
 }
 

@@ -17,6 +17,15 @@ describe('a model of a known size', () => {
   )
 })
 
+it('numbers that are listed once per layer', () => {
+  const config = read(2, 300, {
+    'attention.head_count': [4, 4],
+    'attention.head_count_kv': [2, 2],
+    feed_forward_length: [80, 80],
+  })
+  assert.deepEqual([config.heads, config.kvHeads, config.ffn], [4, 2, 80])
+})
+
 function check(
   name: string,
   { layers, vocabulary, ...more }: { layers: number; vocabulary: number; [key: string]: MetadataValue },
@@ -53,7 +62,11 @@ function read(layers: number, vocabulary: number, more: Record<string, MetadataV
       ['general.architecture', 'baichuan'],
       ...Object.entries(numbers).map(([key, value]) => [`baichuan.${key}`, value] as const),
     ]),
-    tensors: new Map([[embedding.name, embedding]]),
+    // Every layer has tensors; which ones does not matter here.
+    tensors: new Map([
+      [embedding.name, embedding],
+      ...Array.from({ length: layers }, (_, n) => [`blk.${n}.attn_norm.weight`, embedding] as const),
+    ]),
     read: () => Promise.reject(new Error('nothing to read')),
     close: () => Promise.resolve(),
   }

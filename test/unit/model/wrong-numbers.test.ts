@@ -18,6 +18,13 @@ describe('a model file with a wrong number', () => {
   check('llama.block_count', 2 ** 31, 'bad-file', /is 2147483648, more than the possible 4096/)
   check('llama.block_count', 1, 'unsupported-arch', /"blk\.1\..*does not understand/)
   check('llama.block_count', 0, 'bad-file', /must be a positive whole number/)
+  check(
+    'llama.attention.head_count_kv',
+    [2, 1],
+    'unsupported-arch',
+    /Layers differ in "llama\.attention\.head_count_kv"/,
+  )
+  check('llama.feed_forward_length', [48], 'bad-file', /has 1 entries/)
   check('general.architecture', 'mamba', 'unsupported-arch', /"mamba" is not supported; known: llama, /)
   check(
     'gemma3.attention.sliding_window_pattern',
