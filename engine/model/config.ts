@@ -140,7 +140,7 @@ export function readConfig(spec: TransformerSpec, checkpoint: Checkpoint): Model
       hint: 'Choose another model.',
     })
   }
-  return {
+  const config: ModelConfig = {
     architecture,
     name: optionalStringOf(metadata, 'general.name') ?? architecture,
     layers,
@@ -177,6 +177,13 @@ export function readConfig(spec: TransformerSpec, checkpoint: Checkpoint): Model
     answerStart: spec.attention.prefix && numberOf(metadata, key('attention.prefix_end_token_id')),
     trainedContext: Math.max(context, rope?.scaling.longest ?? 0),
   }
+  for (const name of ['normEps', 'attentionScale', 'attentionSoftcap', 'logitSoftcap'] as const) {
+    const value = config[name]
+    if (value !== undefined && !(value > 0 && Number.isFinite(value)))
+      throw badMetadata(metadata, `its ${name} comes to ${value}`)
+  }
+  positive(config.trainedContext, key('context_length'))
+  return config
 }
 
 /** Error for a tensor that a file of this family must have. */
