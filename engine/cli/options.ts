@@ -49,7 +49,7 @@ export const optionRows = {
   context: {
     flag: '--context <N>',
     help: 'Longest prompt and answer together, in tokens (default: 4096)',
-    schema: v.optional(whole(16, 131072), '4096'),
+    schema: v.optional(whole(16, 1048576), '4096'),
   },
   quantize: {
     flag: '--quantize <T>',

@@ -128,7 +128,7 @@ const kinds: Readonly<Record<string, ((fields: RopeFields) => RopeScaling) | und
   llama3: ({ metadata, key, base, dims }) => {
     const divisors = llama3Divisors(base, dims, {
       factor: numberOf(metadata, key('scaling.factor')),
-      original: numberOf(metadata, key('scaling.original_context_length')),
+      original: positiveLength(numberOf(metadata, key('scaling.original_context_length'))),
       low: numberOf(metadata, key('scaling.low_freq_factor')),
       high: numberOf(metadata, key('scaling.high_freq_factor')),
     })
@@ -167,7 +167,7 @@ const kinds: Readonly<Record<string, ((fields: RopeFields) => RopeScaling) | und
   },
   // The same in steps of powers of two (`get_ntk_alpha` in the code of Qwen 1).
   'dynamic-steps': ({ metadata, key, base, dims }) => {
-    const original = numberOf(metadata, key('scaling.original_context_length'))
+    const original = positiveLength(numberOf(metadata, key('scaling.original_context_length')))
     return {
       longest: undefined,
       at: (context) => {
@@ -224,5 +224,12 @@ function longrope(fields: RopeFields): RopeScaling {
 }
 
 function originalLength({ metadata, key, trainedContext }: RopeFields): number {
-  return numberOf(metadata, key('scaling.original_context_length'), trainedContext)
+  return positiveLength(numberOf(metadata, key('scaling.original_context_length'), trainedContext))
+}
+
+function positiveLength(tokens: number): number {
+  if (tokens > 0) return tokens
+  throw new EngineError('bad-file', `The original context length of the model is ${tokens} tokens.`, {
+    hint: 'The file is damaged or was converted by a faulty tool. Choose another file of this model.',
+  })
 }

@@ -15,7 +15,7 @@ export const settingsSchema = v.object({
     'Where the model runs. `auto` takes the GPU when there is one and the processor otherwise.',
   ),
   contextLength: described(
-    v.fallback(v.pipe(numberBetween(256, 131072), v.integer()), 4096),
+    v.fallback(v.pipe(numberBetween(256, 1048576), v.integer()), 4096),
     'Most tokens a conversation may hold. More needs more memory; a model trained for less is never asked for more.',
   ),
   quantize: described(

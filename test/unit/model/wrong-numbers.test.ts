@@ -54,6 +54,7 @@ describe('a model file with a wrong number', () => {
   check('qwen2.rope.freq_base', 0, 'bad-file', /a frequency of Infinity/, 'qwen2-q8_0-yarn')
   check('qwen2.rope.scaling.factor', 0, 'bad-file', /a frequency of (NaN|Infinity)/, 'qwen2-q8_0-yarn')
   check('qwen2.rope.scaling.factor', NaN, 'bad-file', /context_length" is NaN/, 'qwen2-q8_0-yarn')
+  check('qwen2.rope.scaling.original_context_length', 0, 'bad-file', /is 0 tokens/, 'qwen2-q8_0-yarn')
   check('gemma2.attn_logit_softcapping', -1, 'bad-file', /attentionSoftcap comes to -1/, 'gemma2-f32')
   check('minicpm.logit_scale', 0, 'bad-file', /scale of the logits comes to 0/, 'minicpm-f32')
   check('minicpm.residual_scale', NaN, 'bad-file', /scale of the branch comes to NaN/, 'minicpm-f32')
