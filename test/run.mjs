@@ -11,6 +11,7 @@ const root = path.resolve(import.meta.dirname, '..')
 process.chdir(root)
 
 const defaultModel = 'smollm2-135m-instruct'
+const gemma = 'gemma-3-270m'
 const swiftshaderDriver = '/usr/lib/chromium/vk_swiftshader_icd.json'
 const lavapipeDriver = findLavapipe()
 const lavapipe = { VK_DRIVER_FILES: lavapipeDriver, HEARTH_TEST_ADAPTER: 'llvmpipe' }
@@ -89,7 +90,13 @@ const suites = [
     env: lavapipe,
     minutes: 10,
   },
-  { name: 'peer', takes: inFolder('peer'), needs: ['peer', 'model', 'lavapipe'], env: lavapipe, minutes: 20 },
+  {
+    name: 'peer',
+    takes: inFolder('peer'),
+    needs: ['peer', 'model', 'gemma', 'lavapipe'],
+    env: lavapipe,
+    minutes: 40,
+  },
   { name: 'package', takes: inFolder('package'), needs: ['tools', 'vsix'], minutes: 5 },
   {
     name: 'vscode',
@@ -147,12 +154,13 @@ const needs = {
     missing: () => (runs('python3', ['-m', 'pip', '--version']) ? undefined : 'no python3 with pip'),
     get: "install Python's pip (Debian: python3-pip)",
   },
-  model: { missing: modelMissing, get: `node dist/engine.js models get ${defaultModel}` },
+  model: { missing: () => modelMissing(defaultModel), get: `node dist/engine.js models get ${defaultModel}` },
+  gemma: { missing: () => modelMissing(gemma), get: `node dist/engine.js models get ${gemma}` },
 }
 
 const work = mkdtempSync(path.join(tmpdir(), 'hearth-test-'))
 const findings = new Map()
-let modelPath
+const modelPaths = {}
 let vsixPath
 
 process.exitCode = await main(process.argv.slice(2))
@@ -224,7 +232,8 @@ async function run(suite, files, verbose) {
         ...process.env,
         XDG_RUNTIME_DIR: work,
         HEARTH_TEST_COUNTS: countsFile,
-        ...(modelPath === undefined ? {} : { HEARTH_TEST_MODEL: modelPath }),
+        ...(modelPaths[defaultModel] && { HEARTH_TEST_MODEL: modelPaths[defaultModel] }),
+        ...(modelPaths[gemma] && { HEARTH_TEST_GEMMA: modelPaths[gemma] }),
         ...(vsixPath === undefined ? {} : { HEARTH_TEST_VSIX: vsixPath }),
         ...(verbose ? { HEARTH_TEST_VERBOSE: '1' } : {}),
         ...suite.env,
@@ -336,15 +345,15 @@ function adapterMissing(driver, expected) {
   return name.includes(expected) ? undefined : `${driver} opens "${name}", not ${expected}`
 }
 
-function modelMissing() {
-  const get = spawnSync(process.execPath, ['dist/engine.js', 'models', 'get', defaultModel], {
+function modelMissing(id) {
+  const get = spawnSync(process.execPath, ['dist/engine.js', 'models', 'get', id], {
     encoding: 'utf8',
     timeout: 15 * 60_000,
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const file = lastLine(get.stdout)
-  if (get.status !== 0 || !existsSync(file)) return `${defaultModel} cannot be had: ${lastLine(get.stderr)}`
-  modelPath = file
+  if (get.status !== 0 || !existsSync(file)) return `${id} cannot be had: ${lastLine(get.stderr)}`
+  modelPaths[id] = file
   return undefined
 }
 

@@ -17,6 +17,7 @@ interface Figure {
 /** Each model's path is in a variable that test/run.mjs sets. */
 const rows: readonly { name: string; variable: string }[] = [
   { name: 'SmolLM2 135M, Q4_1', variable: 'HEARTH_TEST_MODEL' },
+  { name: 'Gemma 3 270M, Q4_K_M', variable: 'HEARTH_TEST_GEMMA' },
 ]
 
 describe('perplexity', function () {
