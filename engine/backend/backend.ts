@@ -1,5 +1,6 @@
 // A compute device: it holds tensors, compiles plans and runs steps. `cpu` is the readable reference, `webgpu` the fast one.
 import type { TensorType } from '../format/ggml-types'
+import type { Fusion } from '../graph/fuse'
 import type { Plan } from '../graph/plan'
 import type { EngineError } from '../protocol/errors'
 
@@ -51,6 +52,8 @@ export interface StepInput {
 export interface Backend {
   readonly kind: 'webgpu' | 'cpu'
   readonly device: DeviceInfo
+  /** Which operations it wants fused in the graphs of its plans. */
+  readonly fusions: ReadonlySet<Fusion>
   /** Resolves once, when the device is gone for good. Never resolves on cpu. */
   readonly lost: Promise<EngineError>
   /**

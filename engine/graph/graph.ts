@@ -11,6 +11,12 @@ export interface Value {
   readonly label: string
 }
 
+/** Columns of a value, as many as the reader takes, `from` being the first: part of a product of stacked matrices. */
+export interface Columns {
+  readonly value: Value
+  readonly from: number
+}
+
 /** A tensor that never changes, by its name in the model: matrices are [rows, cols], vectors have one row. */
 export interface WeightRef {
   readonly weight: string
@@ -93,6 +99,27 @@ export type Operation =
     }
   /** cache[position + t] = x[t] */
   | { op: 'append'; x: Value; cache: StateRef }
+  /**
+   * What attention needs of one token, at once: out [T, heads * headDim] is q turned as by `rope`, keys[position + t] is k turned the same
+   * way, values[position + t] is v. Rows of k have kvHeads * headDim columns, rows of v kvHeads * valueDim.
+   */
+  | {
+      op: 'rope-append'
+      q: Columns
+      k: Columns
+      v: Columns
+      table: WeightRef
+      heads: number
+      kvHeads: number
+      headDim: number
+      valueDim: number
+      from: number
+      rotaryDims: number
+      pairs: 'interleaved' | 'half'
+      keys: StateRef
+      values: StateRef
+      out: Value
+    }
   /**
    * Attention of q [T, heads * headDim] over rows 0 to position + t of k [capacity, kvHeads * headDim] and
    * v [capacity, kvHeads * valueDim]: softmax over s of cap(q . k_s * scale) + slope[head] * (s - position - t), times v;
@@ -225,6 +252,8 @@ export function inputsOf(operation: Operation): Value[] {
       return operation.chunks
         ? [operation.q, operation.chunks.successive, operation.chunks.inter]
         : [operation.q]
+    case 'rope-append':
+      return [operation.q.value, operation.k.value, operation.v.value]
     case 'gated':
       return [operation.gate, operation.up]
     case 'join-heads':
@@ -254,6 +283,7 @@ export function weightsOf(operation: Operation): WeightRef[] {
   switch (operation.op) {
     case 'embed':
     case 'rope':
+    case 'rope-append':
     case 'scale-by-position':
       return [operation.table]
     case 'rms-norm':
@@ -279,4 +309,10 @@ export function weightsOf(operation: Operation): WeightRef[] {
 /** The value an operation writes; `append` and `keep-last` write state only. */
 export function outputOf(operation: Operation): Value | undefined {
   return 'out' in operation ? operation.out : undefined
+}
+
+/** States that get a row for every token of the step. */
+export function grownBy(operation: Operation): StateRef[] {
+  if (operation.op === 'append') return [operation.cache]
+  return operation.op === 'rope-append' ? [operation.keys, operation.values] : []
 }

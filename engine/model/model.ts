@@ -10,6 +10,7 @@ import type { QuantizeChoice } from '../protocol/settings'
 import { tokenizerFromMetadata } from '../tokenizer/from-gguf'
 import type { Tokenizer } from '../tokenizer/tokenizer'
 import { buildModel, type BuiltModel, type ModelFacts } from './build-model'
+import { fuseModel } from './fuse-model'
 import { Quantizer } from './quantize'
 import { ModelState, type State } from './state'
 import { bytesOf, uploadWeight } from './weights'
@@ -38,7 +39,7 @@ export function loadModel(options: LoadModelOptions, signal: AbortSignal): Promi
 async function load(options: LoadModelOptions, signal: AbortSignal): Promise<Model> {
   const { checkpoint, backend, log, progress } = options
   // First: that a family is not known says more than what its tokenizer lacks.
-  const built = await buildModel(checkpoint, options.contextLength)
+  const built = fuseModel(await buildModel(checkpoint, options.contextLength), checkpoint, backend.fusions)
   const { tokenizer, warnings } = tokenizerFromMetadata(checkpoint.metadata)
   for (const warning of warnings) log.warn(warning)
 

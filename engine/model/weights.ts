@@ -11,9 +11,17 @@ export interface RowRange {
   readonly to: number
 }
 
+/** A tensor as it is, or these rows of it in this order. Rows of a vector are its values. */
+export interface StoredSource {
+  readonly kind: 'stored'
+  readonly tensor: string
+  readonly rows?: readonly RowRange[]
+}
+
 export type WeightSource =
-  /** A tensor as it is, or these rows of it in this order. Rows of a vector are its values. */
-  | { readonly kind: 'stored'; readonly tensor: string; readonly rows?: readonly RowRange[] }
+  | StoredSource
+  /** Stored weights of one layout below each other; vectors one behind the other. */
+  | { readonly kind: 'stacked'; readonly parts: readonly StoredSource[] }
   /** Numbers [rows, cols] that are computed, from vectors of the file or from none. */
   | {
       readonly kind: 'computed'
@@ -36,6 +44,13 @@ export function shapeOf(source: WeightSource, checkpoint: Checkpoint): readonly 
   return shape.length === 1 ? [countRows(source.rows)] : [countRows(source.rows), ...shape.slice(-1)]
 }
 
+/** Equal for weights that may be stacked: the type, and the columns of a matrix. Undefined for numbers that are computed. */
+export function stackLayout(source: WeightSource | undefined, checkpoint: Checkpoint): string | undefined {
+  if (source?.kind !== 'stored') return undefined
+  const { type, rows, cols } = specOf(checkpoint, source.tensor, source)
+  return rows === 1 ? `${type} vector` : `${type} rows of ${cols}`
+}
+
 /** Of all ranges together. */
 export function countRows(ranges: readonly RowRange[]): number {
   return ranges.reduce((sum, { from, to }) => sum + to - from, 0)
@@ -43,7 +58,14 @@ export function countRows(ranges: readonly RowRange[]): number {
 
 /** Names of the tensors a source reads. */
 export function tensorsOf(source: WeightSource): readonly string[] {
-  return source.kind === 'computed' ? source.from : [source.tensor]
+  switch (source.kind) {
+    case 'computed':
+      return source.from
+    case 'stacked':
+      return source.parts.map(({ tensor }) => tensor)
+    default:
+      return [source.tensor]
+  }
 }
 
 /** Bytes of the file that a source reads. */
@@ -63,6 +85,10 @@ export async function uploadWeight(
   switch (source.kind) {
     case 'stored': {
       const { spec, read } = quantizer.convert(...storedWeight(checkpoint, label, source))
+      return backend.createWeight(spec, read)
+    }
+    case 'stacked': {
+      const { spec, read } = quantizer.convert(...stackedWeight(checkpoint, label, source.parts))
       return backend.createWeight(spec, read)
     }
     case 'computed': {
@@ -88,21 +114,52 @@ export async function readVector(checkpoint: Checkpoint, tensor: string): Promis
   return values
 }
 
-function storedWeight(
-  checkpoint: Checkpoint,
-  label: string,
-  source: { tensor: string; rows?: readonly RowRange[] },
-): [WeightSpec, ReadBytes] {
+function storedWeight(checkpoint: Checkpoint, label: string, source: StoredSource): [WeightSpec, ReadBytes] {
   const info = tensorOf(checkpoint, source.tensor)
   const { rows, cols } = matrixOf(info)
   const read: ReadBytes = (offset, length) => checkpoint.read(info.name, offset, length)
-  if (!source.rows) return [{ label, type: info.type, rows, cols }, read]
-  const isVector = rows === 1
+  const spec = specOf(checkpoint, label, source)
+  if (!source.rows) return [spec, read]
+  return [spec, readRows(read, source.rows, rowBytes(info.type, rows === 1 ? 1 : cols))]
+}
+
+function specOf(checkpoint: Checkpoint, label: string, source: StoredSource): WeightSpec {
+  const info = tensorOf(checkpoint, source.tensor)
+  const { rows, cols } = matrixOf(info)
+  const { type } = info
+  if (!source.rows) return { label, type, rows, cols }
   const count = countRows(source.rows)
-  const spec: WeightSpec = isVector
-    ? { label, type: info.type, rows: 1, cols: count }
-    : { label, type: info.type, rows: count, cols }
-  return [spec, readRows(read, source.rows, rowBytes(info.type, isVector ? 1 : cols))]
+  return rows === 1 ? { label, type, rows: 1, cols: count } : { label, type, rows: count, cols }
+}
+
+// Parts of one layout, so that the bytes of the whole are those of its parts in order.
+function stackedWeight(
+  checkpoint: Checkpoint,
+  label: string,
+  parts: readonly StoredSource[],
+): [WeightSpec, ReadBytes] {
+  const weights = parts.map((part) => storedWeight(checkpoint, label, part))
+  const specs = weights.map(([spec]) => spec)
+  const [first] = specs
+  if (!first) throw new EngineError('internal', `${label} has no parts`)
+  const total = (which: 'rows' | 'cols'): number => specs.reduce((sum, spec) => sum + spec[which], 0)
+  const spec = first.rows === 1 ? { ...first, cols: total('cols') } : { ...first, rows: total('rows') }
+  const pieces = weights.map(([{ type, rows, cols }, read]) => ({ read, size: rows * rowBytes(type, cols) }))
+  return [spec, concatenated(pieces)]
+}
+
+function concatenated(pieces: readonly { read: ReadBytes; size: number }[]): ReadBytes {
+  return async (offset, length) => {
+    const bytes = new Uint8Array(length)
+    let start = 0
+    for (const { read, size } of pieces) {
+      const first = Math.max(offset, start)
+      const end = Math.min(offset + length, start + size)
+      if (first < end) bytes.set(await read(first - start, end - first), first - offset)
+      start += size
+    }
+    return bytes
+  }
 }
 
 // For small matrices: the tensor is read whole.

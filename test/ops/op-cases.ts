@@ -4,6 +4,7 @@ import { GraphBuilder, type RopeAxis } from '../../engine/graph/graph'
 import { attentionCases } from './attention-cases'
 import { elementwiseCases } from './elementwise-cases'
 import { input, inputRows, manySteps, opCase, range, type OpCase } from './op-case'
+import { ropeAppendCases } from './rope-append-cases'
 import { recurrentCases } from './recurrent-cases'
 
 export const types = Object.keys(tensorTypes) as TensorType[]
@@ -66,6 +67,7 @@ export const otherCases: readonly OpCase[] = [
     ropeCase(2, 64, 32, pairs, { axis: 'prefix' }),
     ropeCase(2, 64, 32, pairs, { from: 32, axis: 'after-prefix' }),
   ]),
+  ...ropeAppendCases,
   ...elementwiseCases,
   ...recurrentCases,
   selectCase('last'),

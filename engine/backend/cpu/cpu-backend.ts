@@ -1,7 +1,16 @@
 // The backend that always works: plans run on the processor, operation by operation. How matrices are multiplied is its storage's choice.
 import { availableParallelism, cpus } from 'node:os'
 import { breathe } from '../../base/signal'
-import type { Operation, Rows, StateRef, Value, WeightRef } from '../../graph/graph'
+import type { Fusion } from '../../graph/fuse'
+import {
+  grownBy,
+  type Columns,
+  type Operation,
+  type Rows,
+  type StateRef,
+  type Value,
+  type WeightRef,
+} from '../../graph/graph'
 import type { Plan } from '../../graph/plan'
 import { EngineError } from '../../protocol/errors'
 import type { Backend, DeviceInfo, Executable, StepInput, Tensor, WeightSpec } from '../backend'
@@ -18,7 +27,17 @@ import {
   scaleColumns,
   softcap,
 } from './elementwise-ops'
-import { append, layerNorm, rmsNorm, rope, ropeRows, selectOutputs, type Work } from './ops'
+import {
+  append,
+  layerNorm,
+  rmsNorm,
+  rope,
+  ropeAppend,
+  ropeRows,
+  selectOutputs,
+  type ColumnsOf,
+  type Work,
+} from './ops'
 import { PlainStorage } from './plain-storage'
 import { addBonus, keepLast, shiftMix, wkv4, wkv5, wkv7 } from './recurrent-ops'
 import { valuesOf, type CpuStorage, type CpuTensor } from './storage'
@@ -36,6 +55,8 @@ export class CpuBackend implements Backend {
     maxBindingBytes: Infinity,
     prefillChunk: 32,
   }
+  /** None: the reference computes what the model's builder wrote down. */
+  readonly fusions: ReadonlySet<Fusion> = new Set()
   readonly lost = new Promise<EngineError>(() => undefined)
   /** Steps and reads run one after the other, in the order of the calls. */
   #queue: Promise<void> = Promise.resolve()
@@ -135,9 +156,9 @@ class CpuExecutable implements Executable {
       )
     }
     for (const operation of this.plan.operations) {
-      if (operation.op !== 'append') continue
-      const { rows } = stateOf(state, operation.cache)
-      if (position + tokens.length > rows) {
+      for (const grown of grownBy(operation)) {
+        const { rows } = stateOf(state, grown)
+        if (position + tokens.length <= rows) continue
         throw new EngineError(
           'bad-request',
           `position ${position + tokens.length} is beyond the context of ${rows} tokens`,
@@ -198,6 +219,17 @@ class CpuExecutable implements Executable {
       case 'append': {
         const { x, cache } = operation
         return append(slot(x), nTokens, x.cols, position, stateOf(state, cache).values)
+      }
+      case 'rope-append': {
+        const { table, keys, values, out } = operation
+        const columns = ({ value, from }: Columns): ColumnsOf => ({
+          x: slot(value),
+          stride: value.cols,
+          from,
+        })
+        const inputs = { q: columns(operation.q), k: columns(operation.k), v: columns(operation.v) }
+        const caches = { keys: stateOf(state, keys).values, values: stateOf(state, values).values }
+        return ropeAppend(inputs, nTokens, position, this.#vector(table), operation, caches, slot(out))
       }
       case 'attention': {
         const { q, k, v, slopes, chunks, out } = operation

@@ -142,6 +142,41 @@ export function* append(
   yield
 }
 
+/** Columns of x [T, stride], `from` the first. */
+export interface ColumnsOf {
+  readonly x: Float32Array
+  readonly stride: number
+  readonly from: number
+}
+
+/** out [T, heads * headDim] is q turned; k turned and v go to rows position + t of the caches. */
+export function* ropeAppend(
+  { q, k, v }: { q: ColumnsOf; k: ColumnsOf; v: ColumnsOf },
+  nTokens: number,
+  position: number,
+  table: Float32Array,
+  shape: {
+    heads: number
+    kvHeads: number
+    headDim: number
+    valueDim: number
+    from: number
+    rotaryDims: number
+    pairs: 'interleaved' | 'half'
+  },
+  caches: { keys: Float32Array; values: Float32Array },
+  out: Float32Array,
+): Work {
+  const { heads, kvHeads, headDim, valueDim } = shape
+  const rows = Array.from({ length: nTokens }, (_, t) => position + t)
+  const keyCols = kvHeads * headDim
+  const keys = caches.keys.subarray(position * keyCols)
+  yield* rope(gather(q, nTokens, heads * headDim), heads * headDim, rows, table, shape, out)
+  yield* rope(gather(k, nTokens, keyCols), keyCols, rows, table, shape, keys)
+  const valueCols = kvHeads * valueDim
+  yield* append(gather(v, nTokens, valueCols), nTokens, valueCols, position, caches.values)
+}
+
 /** out = the rows of x [T, cols] from row `first` on */
 export function* selectOutputs(
   x: Float32Array,
@@ -152,6 +187,12 @@ export function* selectOutputs(
 ): Work {
   out.set(x.subarray(first * cols, nTokens * cols))
   yield
+}
+
+function gather({ x, stride, from }: ColumnsOf, nTokens: number, cols: number): Float32Array {
+  const out = new Float32Array(nTokens * cols)
+  for (let t = 0; t < nTokens; t++) out.set(x.subarray(t * stride + from, t * stride + from + cols), t * cols)
+  return out
 }
 
 // Four sums, because one would make every addition wait for the one before.

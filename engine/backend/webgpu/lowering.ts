@@ -152,6 +152,34 @@ export function lower(
         ),
       ]
     }
+    case 'rope-append': {
+      const { q, k, v, table, heads, kvHeads, headDim, valueDim, from, rotaryDims, pairs, out } = operation
+      const sizes = [heads * headDim, kvHeads * headDim, kvHeads * valueDim]
+      return [
+        launch(
+          out,
+          [
+            ...sizes,
+            ...[q, k, v].flatMap((columns) => [columns.value.cols, columns.from]),
+            headDim,
+            from,
+            rotaryDims,
+            tensor(table).chunks * 32,
+            pairs === 'interleaved' ? 1 : 0,
+          ],
+          [
+            slot(q.value),
+            slot(k.value),
+            slot(v.value),
+            vector(table),
+            stateOf(operation.keys),
+            stateOf(operation.values),
+            slot(out),
+          ],
+          { cols: sizes.reduce((sum, size) => sum + size, 0) },
+        ),
+      ]
+    }
     case 'append': {
       const { x, cache } = operation
       return [launch(x, [x.cols], [slot(x), stateOf(cache)], { cols: x.cols })]

@@ -1,5 +1,7 @@
 // The fast backend: plans become lists of WGSL kernel launches, and a step is one command buffer.
 import type { Log } from '../../base/log'
+import type { Fusion } from '../../graph/fuse'
+import { grownBy } from '../../graph/graph'
 import type { Plan } from '../../graph/plan'
 import { EngineError } from '../../protocol/errors'
 import type { Backend, DeviceInfo, Executable, StepInput, Tensor, WeightSpec } from '../backend'
@@ -28,6 +30,9 @@ export interface WebGpuOptions {
   force?: string
 }
 
+/** A launch costs 10 to 20 microseconds on a software adapter, as much as half a small matrix. */
+export const webgpuFusions: ReadonlySet<Fusion> = new Set<Fusion>(['rope-append', 'stacked'])
+
 /** Kernels that may run a shape, by the table's own choice or by force. Exactly one when the table is sound. */
 export function candidates(launch: Launch, traits: OpenDevice['traits'], force?: string): Kernel[] {
   const able = kernels.filter((kernel) => kernel.op === launch.op && kernel.can(launch.shape, traits))
@@ -38,6 +43,7 @@ export function candidates(launch: Launch, traits: OpenDevice['traits'], force?:
 export class WebGpuBackend implements Backend {
   readonly kind = 'webgpu'
   readonly device: DeviceInfo
+  readonly fusions = webgpuFusions
   readonly lost: Promise<EngineError>
   readonly #open: OpenDevice
   readonly #log: Log
@@ -288,8 +294,7 @@ class GpuExecutable implements Executable {
         : this.#bind(dispatch, index, new Map()),
     )
     this.#stateNames = [...new Set(dispatches.flatMap(({ launch }) => launch.operands.flatMap(stateName)))]
-    const appends = dispatches.filter(({ launch }) => launch.op === 'append')
-    this.#growingStates = new Set(appends.flatMap(({ launch }) => launch.operands.flatMap(stateName)))
+    this.#growingStates = new Set(plan.operations.flatMap(grownBy).map(({ state }) => state))
   }
 
   /** Refuses steps that would write or read outside of a buffer. */

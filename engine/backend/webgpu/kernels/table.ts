@@ -22,6 +22,7 @@ import matvecSubgroups from './matvec-subgroups.wgsl'
 import matvecWorkgroup from './matvec-workgroup.wgsl'
 import multiplyText from './multiply.wgsl'
 import rmsNormText from './rms-norm.wgsl'
+import ropeAppendText from './rope-append.wgsl'
 import ropeText from './rope.wgsl'
 import scaleByPositionText from './scale-by-position.wgsl'
 import scaleColumnsText from './scale-columns.wgsl'
@@ -85,6 +86,10 @@ export const interfaces: Readonly<
   'rms-norm': { quant: false, bind: { x: 'read', weight: 'read', y: 'write' } },
   'layer-norm': { quant: false, bind: { x: 'read', weight: 'read', bias: 'read', y: 'write' } },
   rope: { quant: false, bind: { x: 'read', table: 'read', y: 'write' } },
+  'rope-append': {
+    quant: false,
+    bind: { q: 'read', k: 'read', v: 'read', table: 'read', keys: 'write', values: 'write', y: 'write' },
+  },
   append: { quant: false, bind: { x: 'read', cache: 'write' } },
   attention: {
     quant: false,
@@ -193,6 +198,7 @@ export const kernels: readonly Kernel[] = [
   kernel('rms-norm', 'rms-norm', rmsNormText, { grid: (s, tokens) => [s.rows, tokens] }),
   kernel('layer-norm', 'layer-norm', layerNormText, { grid: (s, tokens) => [s.rows, tokens] }),
   kernel('rope', 'rope', ropeText, { grid: perValue }),
+  kernel('rope-append', 'rope-append', ropeAppendText, { grid: perValue }),
   kernel('append', 'append', appendText, { grid: perValue }),
   // 16 threads are two vector registers of a CPU, where a barrier costs by the thread.
   kernel('attention-16x4', 'attention', unit4 + attentionText, {

@@ -1,0 +1,110 @@
+// Fusion: what is found in a graph, what is left alone because it would change an answer, and what is stacked.
+import assert from 'node:assert/strict'
+import { fuse, type Fusion } from '../../../engine/graph/fuse'
+import { GraphBuilder, outputOf, type Graph, type RopeAxis, type Value } from '../../../engine/graph/graph'
+import { makePlan } from '../../../engine/graph/plan'
+
+interface Block {
+  readonly bias?: 'q k v' | 'v' | ''
+  readonly layout?: (weight: string) => string | undefined
+  /** A second reader of what q is turned from, or of what it is turned to. */
+  readonly reader?: 'q' | 'turned q'
+  readonly axis?: RopeAxis
+  readonly keyTable?: string
+  readonly wanted?: readonly Fusion[]
+}
+
+const plain = 'embed matmul matmul matmul rope append append rope attention'
+
+// Every row is the block, what it becomes, and what is stacked.
+const rows: readonly [string, Block, string, string][] = [
+  ['all of it', {}, 'embed matmul rope-append attention', 'q k v'],
+  ['nothing is wanted', { wanted: [] }, plain, ''],
+  [
+    'no stacking is wanted',
+    { wanted: ['rope-append'] },
+    'embed matmul matmul matmul rope-append attention',
+    '',
+  ],
+  ['stacking has nothing to stack without the reader', { wanted: ['stacked'] }, plain, ''],
+  ['biases are stacked, too', { bias: 'q k v' }, 'embed matmul rope-append attention', 'q k v, q.b k.b v.b'],
+  ['a bias stands alone', { bias: 'v' }, 'embed matmul matmul rope-append attention', 'q k'],
+  [
+    'v has another type',
+    { layout: (weight) => (weight === 'v' ? 'q6_k' : 'q4_k') },
+    'embed matmul matmul rope-append attention',
+    'q k',
+  ],
+  ['three types', { layout: (weight) => weight }, 'embed matmul matmul matmul rope-append attention', ''],
+  [
+    'a weight that is no part',
+    { layout: (weight) => (weight === 'k' ? undefined : 'f16') },
+    'embed matmul matmul rope-append attention',
+    'q v',
+  ],
+  ['somebody else reads q', { reader: 'q' }, 'embed matmul matmul rope-append attention add', 'k v'],
+  ['somebody else reads the turned q', { reader: 'turned q' }, `${plain} add`, ''],
+  ['a way that is not the position', { axis: 'prefix' }, plain, ''],
+  ['q and k turn by different tables', { keyTable: 'other' }, plain, ''],
+]
+
+describe('fuse', () => {
+  for (const [name, block, operations, stacks] of rows) it(name, () => check(block, operations, stacks))
+})
+
+function check(block: Block, operations: string, stacks: string): void {
+  const { wanted = ['rope-append', 'stacked'], layout = () => 'q4_0' } = block
+  const graph = build(block)
+  const fused = fuse(graph, new Set(wanted), layout)
+  assert.equal(fused.graph.operations.map(({ op }) => op).join(' '), operations)
+  assert.equal([...fused.stacks.values()].map((names) => names.join(' ')).join(', '), stacks)
+  assert.equal(fused.graph.result, graph.result)
+  // Throws nothing only when every value is computed before it is read.
+  const { slotOf } = makePlan(fused.graph, { maxTokens: 4, outputs: 'last' })
+  assert.ok(fused.graph.operations.every((operation) => slotOf.has(outputOf(operation)?.id ?? 0)))
+}
+
+function build({ bias = '', axis = 'position', keyTable = 'angles', reader }: Block): Graph {
+  const g = new GraphBuilder()
+  const x = g.value('tokens', 32, 'x')
+  g.push({ op: 'embed', table: { weight: 'table' }, scale: 1, out: x })
+  const [q, k, v] = (['q', 'k', 'v'] as const).map((name) => {
+    const out = g.value('tokens', name === 'q' ? 32 : 16, name)
+    const ref = bias.includes(name) ? { weight: `${name}.b` } : undefined
+    g.push({ op: 'matmul', weight: { weight: name }, bias: ref, scale: 1, x, add: undefined, out })
+    return out
+  })
+  if (!q || !k || !v) throw new Error('three products')
+  const turn = (from: Value, heads: number, table: string): Value => {
+    const out = g.value('tokens', from.cols, `turned ${from.label}`)
+    const shape = { headDim: 8, from: 0, rotaryDims: 8, pairs: 'half', axis } as const
+    g.push({ op: 'rope', ...shape, x: from, table: { weight: table }, heads, out })
+    return out
+  }
+  const [keys, values] = [{ state: 'keys' }, { state: 'values' }]
+  g.push({ op: 'append', x: turn(k, 2, keyTable), cache: keys })
+  g.push({ op: 'append', x: v, cache: values })
+  const turned = turn(q, 4, 'angles')
+  const mixed = g.value('tokens', 32, 'mixed')
+  g.push({
+    op: 'attention',
+    q: turned,
+    k: keys,
+    v: values,
+    heads: 4,
+    kvHeads: 2,
+    headDim: 8,
+    valueDim: 8,
+    scale: 1,
+    window: undefined,
+    softcap: undefined,
+    slopes: undefined,
+    prefix: false,
+    chunks: undefined,
+    out: mixed,
+  })
+  if (!reader) return g.build(mixed)
+  const sum = g.value('tokens', 32, 'sum')
+  g.push({ op: 'add', x: mixed, scale: 1, y: reader === 'q' ? q : turned, out: sum })
+  return g.build(sum)
+}

@@ -1,0 +1,84 @@
+// What webgpu makes of each family's layer, one kernel launch per operation, and that fusion changes no logit.
+import assert from 'node:assert/strict'
+import type { Backend } from '../../../engine/backend/backend'
+import { CpuBackend } from '../../../engine/backend/cpu/cpu-backend'
+import { webgpuFusions } from '../../../engine/backend/webgpu/webgpu-backend'
+import { silentLog } from '../../../engine/base/log'
+import { noProgress } from '../../../engine/base/progress'
+import { openCheckpoint } from '../../../engine/format/open-checkpoint'
+import { buildModel } from '../../../engine/model/build-model'
+import { fuseModel } from '../../../engine/model/fuse-model'
+import { loadModel } from '../../../engine/model/model'
+import { relativeDifference, tinyModel } from '../../arch/tiny-models'
+
+const live = new AbortController().signal
+
+// The model, what comes before its layers, a layer, and what comes after them.
+const rows: readonly [string, string, string, string][] = [
+  ['llama-q4_0', 'embed', llamaLayer(), head()],
+  ['llama-f16-biases', 'embed', llamaLayer(), head()],
+  ['qwen2-f32', 'embed', llamaLayer(), head()],
+  ['minicpm-f32', 'embed', llamaLayer(), head()],
+  ['phi3-q4_0', 'embed', llamaLayer(), head()],
+  [
+    'gemma2-f32',
+    'embed',
+    'rms-norm matmul rope-append attention matmul rms-norm add rms-norm matmul matmul gated matmul rms-norm add',
+    `${head()} softcap`,
+  ],
+  [
+    'qwen3-f32',
+    'embed',
+    'rms-norm matmul matmul matmul rms-norm rms-norm rope-append attention matmul rms-norm matmul matmul gated matmul',
+    head(),
+  ],
+]
+
+describe('fused models', () => {
+  for (const [name, before, layer, after] of rows) {
+    it(`${name} has ${layer.split(' ').length} operations in a layer`, () =>
+      checkLayer(name, before, layer, after))
+    it(`${name} computes the same`, () => checkLogits(name))
+  }
+})
+
+function llamaLayer(): string {
+  return 'rms-norm matmul rope-append attention matmul rms-norm matmul matmul gated matmul'
+}
+
+function head(): string {
+  return 'select-outputs rms-norm matmul'
+}
+
+async function checkLayer(name: string, before: string, layer: string, after: string): Promise<void> {
+  const checkpoint = await openCheckpoint(tinyModel(name).path)
+  try {
+    const { graph } = fuseModel(await buildModel(checkpoint, undefined), checkpoint, webgpuFusions)
+    const found = graph.operations.map(({ op }) => op).join(' ')
+    const layers = (found.match(/attention/g) ?? []).length
+    assert.ok(layers > 0)
+    assert.equal(found, [before, ...Array<string>(layers).fill(layer), after].join(' '))
+  } finally {
+    await checkpoint.close()
+  }
+}
+
+async function checkLogits(name: string): Promise<void> {
+  const plain = await logits(name, new CpuBackend())
+  const fused = await logits(name, Object.assign(new CpuBackend(), { fusions: webgpuFusions }))
+  const difference = relativeDifference(fused, plain)
+  assert.ok(difference < 1e-6, `${difference}`)
+}
+
+async function logits(name: string, backend: Backend): Promise<Float32Array> {
+  const { path, tokens } = tinyModel(name)
+  const checkpoint = await openCheckpoint(path)
+  try {
+    using model = await loadModel({ checkpoint, backend, log: silentLog, progress: noProgress }, live)
+    using state = model.createState(tokens.length)
+    await model.forward(state, tokens.slice(0, -1), { outputs: 'last' }, live)
+    return await model.forward(state, tokens.slice(-1), { outputs: 'last' }, live)
+  } finally {
+    await checkpoint.close()
+  }
+}
