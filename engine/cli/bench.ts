@@ -1,136 +1,133 @@
-// `hearth bench`: how fast this machine reads a prompt and writes an answer, as medians of repeated runs.
-import { openBackend } from '../backend/open-backend'
+// `hearth bench`: how fast this machine reads a prompt and writes an answer, alone or in turns with llama.cpp.
 import type { Checkpoint } from '../format/checkpoint'
-import { likeliest } from '../generate/sampler'
-import { loadModel, type Model } from '../model/model'
+import { openCheckpoint } from '../format/open-checkpoint'
 import { EngineError } from '../protocol/errors'
+import { ensureModel } from '../provider/hub'
+import { openEngine, type EngineSubject } from './bench-engine'
+import { openLlamaCpp } from './bench-llama-cpp'
+import { describeMeasured, describeRatios } from './bench-report'
+import { measureRounds, ratiosOf, type Measured, type Ratios } from './bench-rounds'
+import type { Subject } from './bench-subject'
 import type { CommandContext, Run } from './commands'
 import { exitCodes } from './exit-codes'
-import { withCheckpoint } from './open-file'
 import { modelOptionNames } from './open-model'
 import { chosenDevice, parseOptions, type Options } from './options'
-import { tokensPerSecond } from './speed'
 import { syntheticCheckpoint } from './synthetic'
+import { withGgufFile } from './synthetic-file'
 
-type BenchOptions = Options<
-  (typeof modelOptionNames)[number] | 'synthetic' | 'promptTokens' | 'gen' | 'repeat' | 'json'
->
+const optionNames = ['synthetic', 'promptTokens', 'gen', 'repeat', 'vs', 'json', ...modelOptionNames] as const
+
+type BenchOptions = Options<(typeof optionNames)[number]>
 
 export const bench: Run = async (context, _args, raw) => {
-  const names = ['synthetic', 'promptTokens', 'gen', 'repeat', 'json', ...modelOptionNames] as const
-  const options = parseOptions(names, raw)
-  const needed = options.promptTokens + options.gen
+  const options = parseOptions(optionNames, raw)
+  const needed = Math.max(...options.promptTokens) + options.gen + 1
   if (needed > options.context) {
     throw new EngineError('bad-request', `${needed} tokens do not fit the window of ${options.context}.`, {
       hint: 'Give a larger --context, or fewer tokens.',
     })
   }
-  const measure = (checkpoint: Checkpoint): Promise<Measurement> => measureModel(context, checkpoint, options)
-  const found =
-    options.synthetic === undefined
-      ? await withCheckpoint(context, options.model, measure)
-      : await measure(syntheticCheckpoint(options.synthetic, options.context))
-  await tell(context, found, options.json)
+  // A multiple of what llama.cpp rounds to, so that both keep room for as many tokens.
+  const capacity = Math.ceil(needed / 256) * 256
+  const found = await withModelFile(context, options, capacity, (source) =>
+    measure(context, source, options, capacity),
+  )
+  context.terminal.endProgress()
+  await tell(context, found, options)
   return exitCodes.ok.code
 }
 
-interface Measurement {
-  model: string
-  architecture: string
-  backend: string
-  device: string
-  repeat: number
-  loadMs: number
-  prefillTokens: number
-  /** Medians of all runs. */
-  prefillMs: number
-  prefillTokensPerSecond: number
-  decodeTokens: number
-  decodeMs: number
-  decodeTokensPerSecond: number
+/** The model to measure: opened by us, and as a file for another program. */
+interface ModelSource {
+  readonly name: string
+  readonly file: string
+  readonly open: () => Promise<Checkpoint>
 }
 
-async function measureModel(
+async function withModelFile<T>(
   { terminal, signal }: CommandContext,
-  checkpoint: Checkpoint,
-  options: BenchOptions,
-): Promise<Measurement> {
-  const start = performance.now()
-  const { backend } = await openBackend(chosenDevice(options), terminal.log)
-  try {
-    const { log, progress } = terminal
-    using model = await loadModel(
-      { checkpoint, backend, contextLength: options.context, quantize: options.quantize, log, progress },
-      signal,
-    )
-    const loadMs = performance.now() - start
-    const runs: Sample[] = []
-    // The first run compiles and warms caches, and does not count.
-    for (let i = 0; i <= options.repeat; i++) {
-      progress.report(i / (options.repeat + 1), `Measuring ${model.config.name}`)
-      runs.push(await runOnce(model, options.promptTokens, options.gen, signal))
-    }
+  { synthetic, model, vs }: BenchOptions,
+  capacity: number,
+  work: (source: ModelSource) => Promise<T>,
+): Promise<T> {
+  if (synthetic === undefined) {
+    const file = await ensureModel(model, terminal, signal)
     terminal.endProgress()
-    const prefillMs = median(runs.slice(1).map((run) => run.prefillMs))
-    const decodeMs = median(runs.slice(1).map((run) => run.decodeMs))
-    return {
-      model: options.synthetic === undefined ? options.model : checkpoint.path,
-      architecture: model.config.architecture,
-      backend: backend.kind,
-      device: backend.device.name,
-      repeat: options.repeat,
-      loadMs: Math.round(loadMs),
-      prefillTokens: options.promptTokens,
-      prefillMs,
-      prefillTokensPerSecond: Number(tokensPerSecond(options.promptTokens, prefillMs)),
-      decodeTokens: options.gen,
-      decodeMs,
-      decodeTokensPerSecond: Number(tokensPerSecond(options.gen, decodeMs)),
-    }
-  } finally {
-    backend.dispose()
+    return work({ name: model, file, open: () => openCheckpoint(file, signal) })
   }
-}
-
-interface Sample {
-  prefillMs: number
-  decodeMs: number
-}
-
-async function runOnce(model: Model, prompt: number, gen: number, signal: AbortSignal): Promise<Sample> {
-  using state = model.createState(prompt + gen)
-  // Any tokens cost the same; these differ, so that no cache of one row helps.
-  const tokens = Array.from({ length: prompt }, (_, i) => (i * 7919 + 1) % model.tokenizer.size)
-  const start = performance.now()
-  let logits = await model.forward(state, tokens, { outputs: 'last' }, signal)
-  const prefilled = performance.now()
-  for (let i = 0; i < gen; i++) {
-    logits = await model.forward(
-      state,
-      [likeliest(logits.subarray(0, model.tokenizer.size))],
-      { outputs: 'last' },
-      signal,
-    )
-  }
-  return { prefillMs: prefilled - start, decodeMs: performance.now() - prefilled }
-}
-
-async function tell({ terminal }: CommandContext, found: Measurement, json: boolean): Promise<void> {
-  if (json) {
-    await terminal.out(`${JSON.stringify(found)}\n`)
-    return
-  }
-  await terminal.out(
-    `${found.model} on ${found.backend}: ${found.device}, median of ${found.repeat}\n` +
-      `read  ${String(found.prefillTokens).padStart(6)} tokens in ${found.prefillMs} ms: ${found.prefillTokensPerSecond} tokens/s\n` +
-      `wrote ${String(found.decodeTokens).padStart(6)} tokens in ${found.decodeMs} ms: ${found.decodeTokensPerSecond} tokens/s\n`,
+  const checkpoint = syntheticCheckpoint(synthetic, capacity)
+  const name = checkpoint.path
+  if (vs === undefined) return work({ name, file: '', open: () => Promise.resolve(checkpoint) })
+  return withGgufFile(checkpoint, signal, (file) =>
+    work({ name, file, open: () => openCheckpoint(file, signal) }),
   )
 }
 
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b)
-  const middle = sorted.length >> 1
-  const value =
-    sorted.length % 2 === 1 ? sorted[middle] : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2
-  return Math.round((value ?? 0) * 100) / 100
+interface Found {
+  readonly model: string
+  readonly architecture: string
+  readonly repeat: number
+  readonly gen: number
+  readonly ours: Measured
+  readonly peer?: Measured
+  readonly ratio?: Ratios
+}
+
+async function measure(
+  { terminal, signal }: CommandContext,
+  source: ModelSource,
+  options: BenchOptions,
+  capacity: number,
+): Promise<Found> {
+  const { log, progress } = terminal
+  const { quantize, gen, vs } = options
+  const rounds = options.repeat ?? (vs === undefined ? 3 : 5)
+  const engine = await openEngine(
+    source.open,
+    { device: chosenDevice(options), capacity, quantize, log, progress },
+    signal,
+  )
+  const subjects: Subject[] = [engine]
+  try {
+    if (vs !== undefined) subjects.push(await openPeer(source, engine, capacity, signal))
+    const found = await measureRounds(
+      subjects,
+      { prompts: options.promptTokens, gen, rounds, vocabulary: engine.vocabulary },
+      (fraction) => progress.report(fraction, `Measuring ${source.name}`),
+      signal,
+    )
+    const [ours, peer] = found.measured
+    if (!ours) throw new EngineError('internal', 'nothing was measured')
+    return {
+      model: source.name,
+      architecture: engine.architecture,
+      repeat: rounds,
+      gen,
+      ours,
+      ...(peer && { peer, ratio: ratiosOf(found, options.promptTokens) }),
+    }
+  } finally {
+    for (const subject of subjects) await subject.close()
+  }
+}
+
+function openPeer(
+  { file }: ModelSource,
+  engine: EngineSubject,
+  capacity: number,
+  signal: AbortSignal,
+): Promise<Subject> {
+  return openLlamaCpp({ file, backend: engine.kind, capacity, vocabulary: engine.vocabulary }, signal)
+}
+
+async function tell({ terminal }: CommandContext, found: Found, { json }: BenchOptions): Promise<void> {
+  const { model, architecture, repeat, gen, ours, peer, ratio } = found
+  if (json) {
+    await terminal.out(`${JSON.stringify(peer ? found : { model, architecture, repeat, gen, ...ours })}\n`)
+    return
+  }
+  await terminal.out(
+    `${model}, median of ${repeat} [least to most]\n${describeMeasured(ours)}` +
+      (peer && ratio ? describeMeasured(peer) + describeRatios(ratio) : ''),
+  )
 }

@@ -98,8 +98,8 @@ export const commands: readonly Command[] = [
   {
     usage: 'bench',
     summary: 'Measure reading and writing speed',
-    options: [...modelOptions, 'synthetic', 'promptTokens', 'gen', 'repeat', 'json'],
-    example: 'bench --synthetic 0.5b:q4_0 --prompt 256 --gen 64 --json',
+    options: [...modelOptions, 'synthetic', 'promptTokens', 'gen', 'repeat', 'vs', 'json'],
+    example: 'bench --synthetic qwen2.5-0.5b:q4_0 --prompt 128,512 --gen 64 --vs llama.cpp',
     load: async () => (await import('./bench')).bench,
   },
   {

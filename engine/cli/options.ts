@@ -96,13 +96,24 @@ export const optionRows = {
   all: { flag: '--all', help: 'Logits after every token, not only the last', schema: flag },
   synthetic: {
     flag: '--synthetic <SHAPE>',
-    help: 'Measure a model of random weights instead, such as 0.5b or 1.5b:q4_0',
+    help: 'Measure a model of random weights instead, such as qwen2.5-0.5b or smollm2-135m:q8_0',
     schema: v.optional(text),
   },
   promptTokens: {
-    flag: '--prompt <N>',
-    help: 'Tokens to read (default: 128)',
-    schema: v.optional(whole(1, 32768), '128'),
+    flag: '--prompt <LIST>',
+    help: 'Tokens to read, such as 128,512 (default: 128)',
+    schema: v.optional(
+      v.pipe(
+        v.string(once),
+        v.regex(
+          /^\d{1,7}(,\d{1,7})*$/,
+          'must be numbers of tokens with commas between them, such as 128,512',
+        ),
+        v.transform((list) => list.split(',').map(Number)),
+        v.everyItem((tokens) => tokens >= 1 && tokens <= 1048576, 'must be numbers from 1 to 1048576'),
+      ),
+      '128',
+    ),
   },
   gen: {
     flag: '--gen <N>',
@@ -111,8 +122,13 @@ export const optionRows = {
   },
   repeat: {
     flag: '--repeat <N>',
-    help: 'Runs to take the median of (default: 3)',
-    schema: v.optional(whole(1, 100), '3'),
+    help: 'Runs to take the median of (default: 3, with --vs 5)',
+    schema: v.optional(whole(1, 100)),
+  },
+  vs: {
+    flag: '--vs <PROGRAM>',
+    help: 'Measure llama.cpp in turns with this engine, on the same adapter or on the processor',
+    schema: v.optional(v.picklist(['llama.cpp'], 'must be llama.cpp')),
   },
 } as const satisfies Record<string, OptionRow>
 

@@ -3,111 +3,16 @@ import type { Checkpoint, MetadataValue, TensorInfo } from '../format/checkpoint
 import { byteLength, tensorTypes, type TensorType } from '../format/ggml-types'
 import { EngineError } from '../protocol/errors'
 import { rwkvMetadata, rwkvShapes, rwkvTensors } from './synthetic-rwkv'
-
-interface Shape {
-  architecture: 'llama' | 'qwen2'
-  layers: number
-  hidden: number
-  heads: number
-  kvHeads: number
-  ffn: number
-  vocabulary: number
-  /** The head is the embedding. */
-  tied: boolean
-}
-
-/** SmolLM2 135M, 360M and 1.7B; Qwen2.5 0.5B, 1.5B, 3B and 7B; Llama 3.2 1B. Numbers from their config.json. */
-const shapes: Record<string, Shape> = {
-  '135m': {
-    architecture: 'llama',
-    layers: 30,
-    hidden: 576,
-    heads: 9,
-    kvHeads: 3,
-    ffn: 1536,
-    vocabulary: 49152,
-    tied: true,
-  },
-  '360m': {
-    architecture: 'llama',
-    layers: 32,
-    hidden: 960,
-    heads: 15,
-    kvHeads: 5,
-    ffn: 2560,
-    vocabulary: 49152,
-    tied: true,
-  },
-  '0.5b': {
-    architecture: 'qwen2',
-    layers: 24,
-    hidden: 896,
-    heads: 14,
-    kvHeads: 2,
-    ffn: 4864,
-    vocabulary: 151936,
-    tied: true,
-  },
-  '1b': {
-    architecture: 'llama',
-    layers: 16,
-    hidden: 2048,
-    heads: 32,
-    kvHeads: 8,
-    ffn: 8192,
-    vocabulary: 128256,
-    tied: true,
-  },
-  '1.5b': {
-    architecture: 'qwen2',
-    layers: 28,
-    hidden: 1536,
-    heads: 12,
-    kvHeads: 2,
-    ffn: 8960,
-    vocabulary: 151936,
-    tied: true,
-  },
-  '1.7b': {
-    architecture: 'llama',
-    layers: 24,
-    hidden: 2048,
-    heads: 32,
-    kvHeads: 32,
-    ffn: 8192,
-    vocabulary: 49152,
-    tied: true,
-  },
-  '3b': {
-    architecture: 'qwen2',
-    layers: 36,
-    hidden: 2048,
-    heads: 16,
-    kvHeads: 2,
-    ffn: 11008,
-    vocabulary: 151936,
-    tied: true,
-  },
-  '7b': {
-    architecture: 'qwen2',
-    layers: 28,
-    hidden: 3584,
-    heads: 28,
-    kvHeads: 4,
-    ffn: 18944,
-    vocabulary: 152064,
-    tied: false,
-  },
-}
+import { extraTensors, transformerShapes, type TransformerShape } from './synthetic-shapes'
 
 const defaultType: TensorType = 'q4_0'
 
-/** `NAME` or `NAME:TYPE`, such as `0.5b:q8_0`. Throws `bad-request`. */
+/** `NAME` or `NAME:TYPE`, such as `qwen2.5-0.5b:q8_0`. Throws `bad-request`. */
 export function syntheticCheckpoint(spec: string, contextLength: number): Checkpoint {
   const [name = '', type = defaultType] = spec.toLowerCase().split(':')
   const described = isTensorType(type) ? describe(name, type, contextLength) : undefined
   if (!described) {
-    const known = [...Object.keys(shapes), ...Object.keys(rwkvShapes)]
+    const known = [...Object.keys(transformerShapes), ...Object.keys(rwkvShapes)]
     throw new EngineError('bad-request', `"${spec}" is not a shape.`, {
       hint: `Give one of ${known.join(', ')}, and perhaps a type: ${Object.keys(tensorTypes).join(', ')}.`,
     })
@@ -138,7 +43,7 @@ function describe(
   type: TensorType,
   contextLength: number,
 ): (Pick<Checkpoint, 'layout' | 'metadata'> & { tensors: TensorInfo[] }) | undefined {
-  const shape = shapes[name]
+  const shape = transformerShapes[name]
   if (shape) {
     const metadata = describeMetadata(shape, name, contextLength)
     return { layout: 'gguf', metadata, tensors: describeTensors(shape, type) }
@@ -157,12 +62,12 @@ function describe(
   return { layout: 'rwkv', metadata: rwkvMetadata(rwkv, name), tensors }
 }
 
-function describeTensors(shape: Shape, type: TensorType): TensorInfo[] {
-  const { hidden, heads, kvHeads, ffn, vocabulary } = shape
-  const kv = (hidden / heads) * kvHeads
-  const matrix = (name: string, rows: number, cols: number): TensorInfo => {
+function describeTensors(shape: TransformerShape, type: TensorType): TensorInfo[] {
+  const { architecture, hidden, heads, kvHeads, headDim = hidden / heads, ffn, vocabulary } = shape
+  const [q, kv] = [headDim * heads, headDim * kvHeads]
+  const matrix = (name: string, rows: number, cols: number, wanted: TensorType = type): TensorInfo => {
     // Rows of 256-element blocks must be whole; converters fall back to 32-element blocks just so.
-    const fitting = cols % tensorTypes[type].block === 0 ? type : 'q8_0'
+    const fitting = cols % tensorTypes[wanted].block === 0 ? wanted : 'q8_0'
     return {
       name: `${name}.weight`,
       type: fitting,
@@ -176,33 +81,43 @@ function describeTensors(shape: Shape, type: TensorType): TensorInfo[] {
     shape: [cols],
     bytes: cols * 4,
   })
+  const { qkvBias, norms } = extraTensors[architecture]
   const layer = (n: number): TensorInfo[] => [
     vector(`blk.${n}.attn_norm.weight`, hidden),
-    matrix(`blk.${n}.attn_q`, hidden, hidden),
+    matrix(`blk.${n}.attn_q`, q, hidden),
     matrix(`blk.${n}.attn_k`, kv, hidden),
     matrix(`blk.${n}.attn_v`, kv, hidden),
-    matrix(`blk.${n}.attn_output`, hidden, hidden),
+    matrix(`blk.${n}.attn_output`, hidden, q),
     vector(`blk.${n}.ffn_norm.weight`, hidden),
     matrix(`blk.${n}.ffn_gate`, ffn, hidden),
     matrix(`blk.${n}.ffn_up`, ffn, hidden),
     matrix(`blk.${n}.ffn_down`, hidden, ffn),
-    ...(shape.architecture === 'qwen2'
+    ...norms.map((name) => vector(`blk.${n}.${name}.weight`, hidden)),
+    ...(qkvBias
       ? [
-          vector(`blk.${n}.attn_q.bias`, hidden),
+          vector(`blk.${n}.attn_q.bias`, q),
           vector(`blk.${n}.attn_k.bias`, kv),
           vector(`blk.${n}.attn_v.bias`, kv),
         ]
       : []),
   ]
+  // Converters spend more bits on the matrix that logits come from.
+  const headType = floats.has(type) || type === 'q8_0' ? type : 'q6_k'
   return [
-    matrix('token_embd', vocabulary, hidden),
+    matrix('token_embd', vocabulary, hidden, shape.tied ? headType : type),
     ...Array.from({ length: shape.layers }, (_, n) => layer(n)).flat(),
     vector('output_norm.weight', hidden),
-    ...(shape.tied ? [] : [matrix('output', vocabulary, hidden)]),
+    ...(shape.tied ? [] : [matrix('output', vocabulary, hidden, headType)]),
   ]
 }
 
-function describeMetadata(shape: Shape, name: string, contextLength: number): Map<string, MetadataValue> {
+const floats: ReadonlySet<TensorType> = new Set(['f32', 'f16', 'bf16'])
+
+function describeMetadata(
+  shape: TransformerShape,
+  name: string,
+  contextLength: number,
+): Map<string, MetadataValue> {
   const { architecture } = shape
   const numbers = {
     block_count: shape.layers,
@@ -213,6 +128,9 @@ function describeMetadata(shape: Shape, name: string, contextLength: number): Ma
     'attention.head_count_kv': shape.kvHeads,
     'attention.layer_norm_rms_epsilon': 1e-6,
     'rope.freq_base': 1e6,
+    ...(shape.headDim === undefined
+      ? {}
+      : { 'attention.key_length': shape.headDim, 'attention.value_length': shape.headDim }),
   }
   return new Map<string, MetadataValue>([
     ['general.architecture', architecture],
@@ -223,6 +141,8 @@ function describeMetadata(shape: Shape, name: string, contextLength: number): Ma
     ['tokenizer.ggml.tokens', Array.from({ length: shape.vocabulary }, (_, token) => `<${token}>`)],
     // Nothing is ever encoded, so there is nothing to merge.
     ['hearth.tokenizer.ranked', true],
+    // llama.cpp reads no such file without a list of merges.
+    ['tokenizer.ggml.merges', ['< 0']],
     ['tokenizer.ggml.bos_token_id', 0],
     ['tokenizer.ggml.eos_token_id', 0],
   ])

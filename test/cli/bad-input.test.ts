@@ -248,7 +248,7 @@ describe('bad input', function () {
       name: 'a shape that is none',
       args: 'bench --synthetic huge',
       code: 2,
-      error: /^hearth: "huge" is not a shape\.\n {2}Give one of 135m, /,
+      error: /^hearth: "huge" is not a shape\.\n {2}Give one of smollm2-135m, /,
     },
     {
       name: 'an unknown command',

@@ -6,6 +6,7 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
+import type { Speed } from '../../engine/cli/bench-rounds'
 import { commands } from '../../engine/cli/commands'
 import { exitCodes } from '../../engine/cli/exit-codes'
 import { relativeDifference, tinyModels } from '../arch/tiny-models'
@@ -248,18 +249,21 @@ describe('commands', function () {
   })
 
   it('bench of a file', async () => {
-    const found = await json<Record<string, number>>(
+    const found = await json<{ repeat: number; gen: number; speeds: readonly Speed[] }>(
       'bench',
       ...model,
       '--prompt',
-      '8',
+      '8,16',
       '--gen',
       '4',
       '--repeat',
       '2',
     )
-    assert.deepEqual([found['prefillTokens'], found['decodeTokens'], found['repeat']], [8, 4, 2])
-    assert.ok(found['prefillTokensPerSecond']! > 0 && found['decodeTokensPerSecond']! > 0)
+    assert.deepEqual([found.repeat, found.gen, found.speeds.map(({ tokens }) => tokens)], [2, 4, [8, 16]])
+    for (const { prefill, decode } of found.speeds) {
+      for (const { median, min, max } of [prefill, decode])
+        assert.ok(0 < min && min <= median && median <= max)
+    }
   })
 
   it('doctor', async () => {

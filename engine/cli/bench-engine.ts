@@ -1,0 +1,90 @@
+// This engine as a subject of `hearth bench`: the session that answers requests, without text around it.
+import { openBackend, type DeviceChoice } from '../backend/open-backend'
+import type { Log } from '../base/log'
+import type { Progress } from '../base/progress'
+import type { Checkpoint } from '../format/checkpoint'
+import { greedy } from '../generate/sampler'
+import { Scheduler } from '../generate/scheduler'
+import { Session } from '../generate/session'
+import { loadModel } from '../model/model'
+import type { QuantizeChoice } from '../protocol/settings'
+import type { Subject } from './bench-subject'
+
+export interface EngineOptions {
+  device: DeviceChoice
+  /** Most tokens of a prompt and its answer. */
+  capacity: number
+  quantize: QuantizeChoice
+  log: Log
+  progress: Progress
+}
+
+export interface EngineSubject extends Subject {
+  readonly architecture: string
+  readonly kind: 'webgpu' | 'cpu'
+  /** A software adapter. */
+  readonly software: boolean
+  readonly vocabulary: number
+}
+
+/** Loads the model as for a request. Throws what opening a device or loading a model throws. */
+export async function openEngine(
+  openCheckpoint: () => Promise<Checkpoint>,
+  options: EngineOptions,
+  signal: AbortSignal,
+): Promise<EngineSubject> {
+  const start = performance.now()
+  const checkpoint = await openCheckpoint()
+  try {
+    const { backend } = await openBackend(options.device, options.log)
+    try {
+      const model = await loadModel(
+        { ...options, checkpoint, backend, contextLength: options.capacity },
+        signal,
+      )
+      const session = new Session(model, options.capacity)
+      if (backend.kind === 'webgpu') await session.warmUp(signal)
+      const loadMs = performance.now() - start
+      return {
+        facts: { name: 'Hearth', backend: backend.kind, device: backend.device.name, loadMs },
+        architecture: model.config.architecture,
+        kind: backend.kind,
+        software: backend.device.software,
+        vocabulary: model.tokenizer.size,
+        run: (prompt, gen, abort) => runOnce(session, prompt, gen, abort),
+        // In KiB on every system.
+        peakRssBytes: () => process.resourceUsage().maxRSS * 1024,
+        close: () => {
+          session[Symbol.dispose]()
+          model[Symbol.dispose]()
+          backend.dispose()
+          return Promise.resolve()
+        },
+      }
+    } catch (error) {
+      backend.dispose()
+      throw error
+    }
+  } finally {
+    await checkpoint.close()
+  }
+}
+
+async function runOnce(
+  session: Session,
+  prompt: readonly number[],
+  gen: number,
+  signal: AbortSignal,
+): ReturnType<Subject['run']> {
+  await session.reset(signal)
+  // The first token comes of the prompt's own logits.
+  const options = { maxTokens: gen + 1, sampler: greedy, stop: [] }
+  const answer = session.generate(prompt, options, new Scheduler().enter('typing', signal))
+  for (;;) {
+    const next = await answer.next()
+    if (!next.done) continue
+    signal.throwIfAborted()
+    const { prefillMs, decodeMs, completionTokens } = next.value.usage
+    return { prefillMs, decodeMs, decoded: Math.min(gen, completionTokens) }
+  }
+}
