@@ -78,7 +78,7 @@ async function runOnce(
 ): ReturnType<Subject['run']> {
   await session.reset(signal)
   // The first token comes of the prompt's own logits.
-  const options = { maxTokens: gen + 1, sampler: greedy, stop: [] }
+  const options = { maxTokens: gen + 1, sampler: greedy, stop: [], speculation: 'off' as const }
   const answer = session.generate(prompt, options, new Scheduler().enter('typing', signal))
   for (;;) {
     const next = await answer.next()

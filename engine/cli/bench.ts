@@ -5,6 +5,7 @@ import { EngineError } from '../protocol/errors'
 import { ensureModel } from '../provider/hub'
 import { openEngine, type EngineSubject } from './bench-engine'
 import { openLlamaCpp } from './bench-llama-cpp'
+import { benchLookup } from './bench-lookup'
 import { describeMeasured, describeRatios } from './bench-report'
 import { measureRounds, ratiosOf, type Measured, type Ratios } from './bench-rounds'
 import type { Subject } from './bench-subject'
@@ -15,12 +16,26 @@ import { chosenDevice, parseOptions, type Options } from './options'
 import { syntheticCheckpoint } from './synthetic'
 import { withGgufFile } from './synthetic-file'
 
-const optionNames = ['synthetic', 'promptTokens', 'gen', 'repeat', 'vs', 'json', ...modelOptionNames] as const
+const optionNames = [
+  'synthetic',
+  'promptTokens',
+  'promptFile',
+  'answerFile',
+  'gen',
+  'repeat',
+  'vs',
+  'json',
+  ...modelOptionNames,
+] as const
 
 type BenchOptions = Options<(typeof optionNames)[number]>
 
 export const bench: Run = async (context, _args, raw) => {
   const options = parseOptions(optionNames, raw)
+  if (options.promptFile !== undefined) {
+    await benchLookup(context, options)
+    return exitCodes.ok.code
+  }
   const needed = Math.max(...options.promptTokens) + options.gen + 1
   if (needed > options.context) {
     throw new EngineError('bad-request', `${needed} tokens do not fit the window of ${options.context}.`, {

@@ -11,7 +11,9 @@ import { parseOptions, type Options } from './options'
 import { readText } from './read-text'
 import { printable } from './terminal'
 
-type GenerateOptions = Options<'prompt' | 'promptFile' | 'maxTokens' | 'temperature' | 'seed' | 'json'>
+type GenerateOptions = Options<
+  'prompt' | 'promptFile' | 'maxTokens' | 'temperature' | 'seed' | 'speculation' | 'json'
+>
 
 export const generate: Run = async (context, _args, raw) => {
   const names = [
@@ -20,6 +22,7 @@ export const generate: Run = async (context, _args, raw) => {
     'maxTokens',
     'temperature',
     'seed',
+    'speculation',
     'json',
     ...modelOptionNames,
   ] as const
@@ -58,10 +61,14 @@ async function stream(
   { terminal, signal }: CommandContext,
   provider: LocalProvider,
   prompt: string,
-  { maxTokens, temperature, seed, json }: GenerateOptions,
+  { maxTokens, temperature, seed, speculation, json }: GenerateOptions,
 ): Promise<{ text: string; end: GenerateEnd }> {
   const sampler: SamplerOptions = { ...greedy, temperature, ...(seed === undefined ? {} : { seed }) }
-  const pieces = provider.continueText([userText(prompt)], { maxTokens, sampler, stop: [] }, signal)
+  const pieces = provider.continueText(
+    [userText(prompt)],
+    { maxTokens, sampler, stop: [], speculation },
+    signal,
+  )
   let text = ''
   let next = await pieces.next()
   while (!next.done) {
@@ -72,12 +79,17 @@ async function stream(
   return { text, end: next.value }
 }
 
-function report(provider: LocalProvider, text: string, { finishReason, usage, tokens }: GenerateEnd): object {
+function report(
+  provider: LocalProvider,
+  text: string,
+  { finishReason, usage, tokens, drafts }: GenerateEnd,
+): object {
   const { model, architecture, backend, device, loadMs } = provider.info
   return {
     text,
     tokens,
     finishReason,
+    drafts,
     timings: {
       loadMs: Math.round(loadMs),
       prefillTokens: usage.promptTokens - usage.reusedTokens,

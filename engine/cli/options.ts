@@ -68,6 +68,11 @@ export const optionRows = {
     help: 'A file with the text to continue',
     schema: v.optional(text),
   },
+  answerFile: {
+    flag: '--answer-file <F>',
+    help: 'A file with the text to write, for a model that would write another one',
+    schema: v.optional(text),
+  },
   textFile: { flag: '--text-file <F>', help: 'A file with the text', schema: text },
   maxTokens: {
     flag: '--max-tokens <N>',
@@ -83,6 +88,11 @@ export const optionRows = {
     flag: '--seed <N>',
     help: 'The same seed gives the same text again',
     schema: v.optional(whole(0, 2 ** 32 - 1)),
+  },
+  speculation: {
+    flag: '--speculation <M>',
+    help: 'Try guessed tokens: auto where it is faster, always or off; the text is the same (default: auto)',
+    schema: v.optional(v.picklist(['auto', 'always', 'off'], 'must be auto, always or off'), 'auto'),
   },
   tokens: {
     flag: '--tokens <LIST>',

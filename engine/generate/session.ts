@@ -5,19 +5,23 @@ import type { Model } from '../model/model'
 import type { State } from '../model/state'
 import type { FinishReason, Usage } from '../protocol/chat'
 import { EngineError } from '../protocol/errors'
-import { createSampler, type SamplerOptions } from './sampler'
+import { createSampler, type Sampler, type SamplerOptions } from './sampler'
 import type { Turn } from './scheduler'
+import { Speculation, StepCosts, type SpeculationMode } from './speculation'
 import { StopFilter } from './stop'
 
 export interface GenerateOptions {
   maxTokens: number
-  sampler: SamplerOptions
+  /** How tokens are chosen, or who does. */
+  sampler: SamplerOptions | Sampler
   /** Text that ends the answer and is not part of it. */
   stop: readonly string[]
   /** Tokens that end the answer, beyond the model's own end-of-generation tokens. */
   stopTokens?: ReadonlySet<number>
   /** Milliseconds of decoding after which what is there is good enough. */
   timeBudgetMs?: number
+  /** Whether steps may try guessed tokens; `auto` when left out. */
+  speculation?: SpeculationMode
 }
 
 export interface GenerateEnd {
@@ -25,6 +29,17 @@ export interface GenerateEnd {
   usage: Usage
   /** The generated tokens, without the one that ended them. */
   tokens: number[]
+  drafts: DraftCounts
+}
+
+/** What guessing was good for. */
+export interface DraftCounts {
+  /** Steps that tried guessed tokens. */
+  steps: number
+  /** Guessed tokens that were tried. */
+  tried: number
+  /** Of these, the ones that came true. */
+  accepted: number
 }
 
 /** Tokens between two checkpoints of an answer: a continued chat reads no more than these again, and some, where the turn ends. */
@@ -34,7 +49,10 @@ const decodeCheckpoint = 16
 export class Session implements Disposable {
   readonly #state: State
   readonly #mutex = new Mutex()
+  readonly #costs = new StepCosts()
   #tokens: number[] = []
+  /** Logits of a step that tried a draft; the state has the draft's tokens, `#tokens` those that came true. */
+  #tried: Tried | undefined
 
   constructor(
     private readonly model: Model,
@@ -66,7 +84,13 @@ export class Session implements Disposable {
     }
     const generated: number[] = []
     const text = new TextOut(options.stop)
-    const end = (finishReason: FinishReason): GenerateEnd => ({ finishReason, usage, tokens: generated })
+    const drafts: DraftCounts = { steps: 0, tried: 0, accepted: 0 }
+    const end = (finishReason: FinishReason): GenerateEnd => ({
+      finishReason,
+      usage,
+      tokens: generated,
+      drafts,
+    })
     this.#checkFits(prompt)
 
     const release = await this.#mutex.acquire(turn.signal)
@@ -77,7 +101,11 @@ export class Session implements Disposable {
       usage.prefillMs = performance.now() - prefillStart
 
       const decodeStart = performance.now()
-      const sampler = createSampler(options.sampler, this.model.tokenizer.size)
+      const sampler =
+        'next' in options.sampler
+          ? options.sampler
+          : createSampler(options.sampler, this.model.tokenizer.size)
+      const speculation = this.#speculation(options)
       for (;;) {
         if (generated.length >= options.maxTokens) break
         const token = sampler.next(logits, this.#tokens)
@@ -93,11 +121,14 @@ export class Session implements Disposable {
         if (piece.stopped) return end('stop')
         if (generated.length >= options.maxTokens || usage.decodeMs > (options.timeBudgetMs ?? Infinity))
           break
-        if (this.#state.length >= this.#state.capacity) {
+        if (this.#tokens.length >= this.#state.capacity) {
           yield* text.end()
           return end('context-full')
         }
-        logits = await this.#step([token], turn)
+        speculation?.came(token)
+        logits =
+          this.#alreadyTried(token, drafts, turn.signal) ??
+          (await this.#decode(token, options.maxTokens - generated.length - 1, speculation, drafts, turn))
         if (generated.length % decodeCheckpoint === 0) this.#state.checkpoint()
         usage.decodeMs = performance.now() - decodeStart
       }
@@ -108,6 +139,7 @@ export class Session implements Disposable {
       yield* text.end()
       return end('cancelled')
     } finally {
+      if (this.#tried) this.#rewind(this.#tokens.length)
       release()
     }
   }
@@ -155,11 +187,57 @@ export class Session implements Disposable {
     return count === rest.length && count > 1 && !this.#state.rewindsAnywhere ? count - 1 : count
   }
 
-  async #step(tokens: readonly number[], turn: Turn): Promise<Float32Array> {
+  #speculation({ speculation = 'auto' }: GenerateOptions): Speculation | undefined {
+    if (speculation === 'off' || !this.#state.takesBack) return undefined
+    return new Speculation(this.#tokens, this.#costs, speculation)
+  }
+
+  /** The logits after `token`, when the step before has tried it. */
+  #alreadyTried(token: number, drafts: DraftCounts, signal: AbortSignal): Float32Array | undefined {
+    const tried = this.#tried
+    if (!tried) return undefined
+    signal.throwIfAborted()
+    const { draft, logits, accepted } = tried
+    if (draft[accepted] !== token) {
+      this.#rewind(this.#tokens.length)
+      return undefined
+    }
+    drafts.accepted++
+    this.#tokens.push(token)
+    tried.accepted++
+    if (tried.accepted === draft.length) this.#tried = undefined
+    return rowOf(logits, tried.accepted, draft.length + 1)
+  }
+
+  /** The logits after `token`. The step tries at most `most` tokens more, where that promises to pay. */
+  async #decode(
+    token: number,
+    most: number,
+    speculation: Speculation | undefined,
+    drafts: DraftCounts,
+    turn: Turn,
+  ): Promise<Float32Array> {
+    const room = this.#state.capacity - this.#tokens.length - 1
+    const draft = speculation?.draft(Math.min(most, room)) ?? []
+    if (draft.length === 0) return this.#step([token], turn)
+    const logits = await this.#step([token], turn, draft)
+    this.#tried = { draft, logits, accepted: 0 }
+    drafts.steps++
+    drafts.tried += draft.length
+    return rowOf(logits, 0, draft.length + 1)
+  }
+
+  /** Logits of the last token, or with a draft of the last token and of every one of the draft. */
+  async #step(tokens: readonly number[], turn: Turn, draft: readonly number[] = []): Promise<Float32Array> {
+    const outputs = draft.length > 0 ? 'all' : 'last'
     try {
-      const logits = await turn.step(() =>
-        this.model.forward(this.#state, tokens, { outputs: 'last' }, turn.signal),
-      )
+      const logits = await turn.step(async () => {
+        const start = performance.now()
+        const all = [...tokens, ...draft]
+        const result = await this.model.forward(this.#state, all, { outputs }, turn.signal)
+        if (tokens.length === 1) this.#costs.measured(all.length, performance.now() - start)
+        return result
+      })
       this.#tokens.push(...tokens)
       return logits
     } catch (error) {
@@ -170,6 +248,7 @@ export class Session implements Disposable {
   }
 
   #rewind(length: number): number {
+    this.#tried = undefined
     const kept = this.#state.rewind(length)
     this.#tokens.length = kept
     return kept
@@ -191,6 +270,19 @@ export class Session implements Disposable {
       )
     }
   }
+}
+
+interface Tried {
+  readonly draft: readonly number[]
+  /** [1 + draft.length, vocabulary]: after the token before the draft, and after each of the draft's. */
+  readonly logits: Float32Array
+  /** Tokens of the draft that came true so far. */
+  accepted: number
+}
+
+function rowOf(matrix: Float32Array, row: number, rows: number): Float32Array {
+  const cols = matrix.length / rows
+  return matrix.subarray(row * cols, (row + 1) * cols)
 }
 
 // Bytes to text that can be shown: whole characters, and nothing that may still become a stop string.

@@ -119,7 +119,8 @@ export class Model implements Disposable {
       signal.throwIfAborted()
       const rest = tokens.slice(start)
       const chunk = rest.slice(0, memory.stepLength(rest, longest))
-      const executable = await this.#executable(this.#planned(chunk.length, longest), options.outputs)
+      const size = this.#planned(chunk.length, longest, options.outputs)
+      const executable = await this.#executable(size, options.outputs)
       memory.begin(chunk)
       const { prefix, length: position } = memory
       this.backend.run(executable, memory.tensors, { tokens: chunk, position, prefix })
@@ -154,9 +155,11 @@ export class Model implements Disposable {
     for (const tensor of this.weights.values()) this.backend.destroy(tensor)
   }
 
-  // Few sizes, because each is compiled: one token, a chunk, and doubles of it for prompts that must come in one step.
-  #planned(tokens: number, chunk: number): number {
+  // Few sizes, because each is compiled: one token, a chunk, and doubles of it for prompts that must come in one step. A draft's logits
+  // are all wanted, and a plan for few tokens keeps the memory for them small.
+  #planned(tokens: number, chunk: number, outputs: 'last' | 'all'): number {
     if (tokens === 1) return 1
+    if (outputs === 'all' && tokens <= draftPlan) return Math.min(draftPlan, chunk)
     let size = chunk
     while (size < tokens) size *= 2
     return size
@@ -204,6 +207,9 @@ function checked(state: State): ModelState {
   if (state instanceof ModelState) return state
   throw new EngineError('internal', 'This state belongs to another kind of model.')
 }
+
+/** Tokens of the plan for a few of which all logits are wanted. */
+const draftPlan = 16
 
 // Half of what every GPU can bind at once.
 const mostLogitBytes = 64 * 2 ** 20

@@ -30,6 +30,11 @@ export class PrefixCache extends ModelState {
     return this.cache.capacity
   }
 
+  // Without a prefix every rewind goes back to nothing, see below.
+  get takesBack(): boolean {
+    return this.#prefix > 0
+  }
+
   override get prefix(): number {
     return this.#prefix
   }

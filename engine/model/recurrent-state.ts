@@ -16,6 +16,7 @@ export function recurrentStateBytes(shapes: ReadonlyMap<string, StateShape>): nu
 /** Rewinds to the longest checkpoint that is not longer than asked for: the newest ones, older ones further apart, and the start. */
 export class RecurrentState extends ModelState {
   readonly rewindsAnywhere = false
+  readonly takesBack = false
   readonly tensors: TensorSet
   /** By growing length; the first is the start of every sequence. */
   readonly #snapshots: Snapshot[] = []

@@ -9,6 +9,8 @@ export interface State extends Disposable {
   readonly capacity: number
   /** Whether every length can be restored, as with a KV cache, or only those of checkpoints. */
   readonly rewindsAnywhere: boolean
+  /** Whether the latest tokens, tried and found wrong, can be taken back by a rewind that costs nothing and loses no more. */
+  readonly takesBack: boolean
   /** Forgets everything after `length` tokens, or more when only an earlier point can be restored; returns the new length. */
   rewind(length: number): number
   /** Marks the current length as a point to which a recurrent state can return; free for a KV cache. */
@@ -21,6 +23,7 @@ export abstract class ModelState implements State {
   abstract readonly length: number
   abstract readonly capacity: number
   abstract readonly rewindsAnywhere: boolean
+  abstract readonly takesBack: boolean
   /** Tokens at the start of the sequence that see each other both ways; 0 in all families but one. */
   get prefix(): number {
     return 0
@@ -43,6 +46,7 @@ export abstract class ModelState implements State {
 /** Keys and values of every token, [capacity, cols] per layer. */
 export class KvCache extends ModelState {
   readonly rewindsAnywhere = true
+  readonly takesBack = true
   readonly tensors: ReadonlyMap<string, Tensor>
   #length = 0
 

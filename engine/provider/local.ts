@@ -51,7 +51,11 @@ export class LocalProvider implements Provider {
   }
 
   countTokens(text: string): number {
-    return this.parts.model.tokenizer.encode([userText(text)]).length
+    return this.encode([userText(text)]).length
+  }
+
+  encode(pieces: readonly TextPiece[]): number[] {
+    return this.parts.model.tokenizer.encode(pieces)
   }
 
   /** Greedy: the same keystroke always gets the same ghost. */
