@@ -2,6 +2,7 @@
 import {
   inputsOf,
   outputOf,
+  whole,
   type Columns,
   type Graph,
   type Operation,
@@ -102,8 +103,7 @@ function turnAlike(a: OpOf<'rope'>, b: OpOf<'rope'>): boolean {
 
 // Products of one input that one operation reads columns of.
 function stackInputs(reader: Operation, rewriting: Rewriting): Replacement[] {
-  if (reader.op !== 'rope-append') return []
-  const products = [reader.q, reader.k, reader.v].flatMap(({ value }) => {
+  const products = columnsReadBy(reader).flatMap(({ value }) => {
     const producer = rewriting.onlyReadBy(value, reader)
     return producer?.op === 'matmul' ? [producer] : []
   })
@@ -115,11 +115,23 @@ function stackInputs(reader: Operation, rewriting: Rewriting): Replacement[] {
   if (stacks.length === 0) return []
   const moved = (columns: Columns): Columns =>
     stacks.map(({ columnsOf }) => columnsOf.get(columns.value)).find((found) => found) ?? columns
-  const { q, k, v } = reader
-  return [
-    ...stacks.map(({ gone, put }) => ({ gone, put })),
-    { gone: [reader], put: { ...reader, q: moved(q), k: moved(k), v: moved(v) } },
-  ]
+  return [...stacks, { gone: [reader], put: withColumns(reader, moved) }]
+}
+
+function columnsReadBy(operation: Operation): Columns[] {
+  if (operation.op === 'rope-append') return [operation.q, operation.k, operation.v]
+  return operation.op === 'gated' ? [operation.gate, operation.up] : []
+}
+
+function withColumns(operation: Operation, change: (columns: Columns) => Columns): Operation {
+  switch (operation.op) {
+    case 'rope-append':
+      return { ...operation, q: change(operation.q), k: change(operation.k), v: change(operation.v) }
+    case 'gated':
+      return { ...operation, gate: change(operation.gate), up: change(operation.up) }
+    default:
+      return operation
+  }
 }
 
 function stack(
@@ -227,8 +239,4 @@ class Rewriting {
       if (operation.op === 'append') this.#appends.set(operation.cache.state, operation)
     }
   }
-}
-
-function whole(value: Value): Columns {
-  return { value, from: 0 }
 }

@@ -151,7 +151,7 @@ export type Operation =
   /** out = activation(x), element by element */
   | { op: 'activate'; activation: Activation; x: Value; out: Value }
   /** out = activation(gate) * up, element by element */
-  | { op: 'gated'; activation: Activation; gate: Value; up: Value; out: Value }
+  | { op: 'gated'; activation: Activation; gate: Columns; up: Columns; out: Value }
   /** out = x * scale + y, or x * y, element by element */
   | { op: 'add'; x: Value; scale: number; y: Value; out: Value }
   | { op: 'multiply'; x: Value; y: Value; out: Value }
@@ -241,6 +241,11 @@ export class GraphBuilder {
   }
 }
 
+/** All columns of a value. */
+export function whole(value: Value): Columns {
+  return { value, from: 0 }
+}
+
 /** Values an operation reads, in a fixed order. */
 export function inputsOf(operation: Operation): Value[] {
   switch (operation.op) {
@@ -255,7 +260,7 @@ export function inputsOf(operation: Operation): Value[] {
     case 'rope-append':
       return [operation.q.value, operation.k.value, operation.v.value]
     case 'gated':
-      return [operation.gate, operation.up]
+      return [operation.gate.value, operation.up.value]
     case 'join-heads':
       return [operation.x, operation.shared]
     case 'add':

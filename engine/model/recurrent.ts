@@ -1,7 +1,7 @@
 // The interpreter of recurrent specs: one family's data and one file's numbers become a graph. It knows no family by name.
 import type { RecurrentLayout, RecurrentSpec } from '../arch/rwkv-spec'
 import type { TensorInfo } from '../format/checkpoint'
-import { GraphBuilder, type Graph, type Value, type WeightRef } from '../graph/graph'
+import { GraphBuilder, whole, type Graph, type Value, type WeightRef } from '../graph/graph'
 import { branchScale, shareOfPrevious, type LayerBuilder } from './layer-builder'
 import type { RecurrentConfig } from './recurrent-config'
 import type { StateShape } from './recurrent-state'
@@ -105,7 +105,7 @@ function channelMix(b: LayerBuilder, x: Value): Value {
   const receptance = b.weights.matrix(b.named(names.receptance))
   const gate = b.matmul(blendedReceptance, receptance, config.hidden, b.label('channel-receptance'))
   const branch = g.value('tokens', config.hidden, b.label('channel-branch'))
-  g.push({ op: 'gated', activation: 'sigmoid', gate, up, out: branch })
+  g.push({ op: 'gated', activation: 'sigmoid', gate: whole(gate), up: whole(up), out: branch })
   const out = g.value('tokens', config.hidden, b.label('channel-out'))
   g.push({ op: 'add', x: branch, scale: 1, y: x, out })
   return out

@@ -1,6 +1,6 @@
 // Time mixing of recurrent models: one builder per recurrence. Formulas: ChatRWKV's `model.py`, which runs all versions.
 import type { MixInput, NarrowNames, RecurrentSpec, RecurrentTensors } from '../arch/rwkv-spec'
-import type { Activation, Value, WeightRef } from '../graph/graph'
+import { whole, type Activation, type Value, type WeightRef } from '../graph/graph'
 import { EngineError } from '../protocol/errors'
 import { branchScale, mixWeight, type LayerBuilder } from './layer-builder'
 import { sizeOf } from './recurrent-weights'
@@ -214,7 +214,7 @@ function activate(b: LayerBuilder, activation: Activation, x: Value, label: stri
 
 function gate(b: LayerBuilder, activation: Activation, x: Value, up: Value): Value {
   const out = b.g.value('tokens', up.cols, b.label('gated'))
-  b.g.push({ op: 'gated', activation, gate: x, up, out })
+  b.g.push({ op: 'gated', activation, gate: whole(x), up: whole(up), out })
   return out
 }
 

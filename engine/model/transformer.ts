@@ -2,6 +2,7 @@
 import type { PackedRows, Presence, TensorLayout, TensorName, TransformerSpec } from '../arch/spec'
 import {
   GraphBuilder,
+  whole,
   type Graph,
   type RopeAxis,
   type StateRef,
@@ -252,7 +253,9 @@ class TransformerBuilder {
     const up = this.#linear(m, layer.of('up'), config.ffn, bias, layer.label('up'))
     const out = this.#g.value('tokens', config.ffn, layer.label('mlp'))
     this.#g.push(
-      gate ? { op: 'gated', activation, gate, up, out } : { op: 'activate', activation, x: up, out },
+      gate
+        ? { op: 'gated', activation, gate: whole(gate), up: whole(up), out }
+        : { op: 'activate', activation, x: up, out },
     )
     return out
   }

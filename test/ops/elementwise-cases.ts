@@ -1,6 +1,6 @@
 // Rows for operations that treat each value, column or head by itself.
 import { activations } from '../../engine/backend/webgpu/kernels/activations'
-import { GraphBuilder, type Activation, type Operation, type Value } from '../../engine/graph/graph'
+import { GraphBuilder, whole, type Activation, type Operation, type Value } from '../../engine/graph/graph'
 import { input, inputRows, manySteps, opCase, type OpCase } from './op-case'
 
 /** Operations on inputs of the same width as the result. */
@@ -33,10 +33,11 @@ export const elementwiseCases: readonly OpCase[] = [
     elementwiseCase(`gated ${activation}`, 129, 1, (gate, out, up) => ({
       op: 'gated',
       activation,
-      gate,
-      up,
+      gate: whole(gate),
+      up: whole(up),
       out,
     })),
+    gatedColumnsCase(activation),
   ]),
   elementwiseCase('add', 70, 1, (x, out, y) => ({ op: 'add', x, scale: 1, y, out })),
   elementwiseCase('add scaled', 129, 1, (x, out, y) => ({ op: 'add', x, scale: -0.3, y, out })),
@@ -103,6 +104,18 @@ function elementwiseCase(
       b: { type: 'f32', rows: 1, cols },
       positions: { type: 'f32', rows: 128, cols: 1 },
     },
+    steps: manySteps,
+  })
+}
+
+// Of one value, the second half first.
+function gatedColumnsCase(activation: Activation): OpCase {
+  const g = new GraphBuilder()
+  const value = input(g, 'x', 2 * 77)
+  const out = g.value('tokens', 77, 'result')
+  g.push({ op: 'gated', activation, gate: { value, from: 77 }, up: { value, from: 0 }, out })
+  return opCase(`gated ${activation} of columns`, 'gated', g, out, {
+    weights: { x: { type: 'f32', rows: inputRows, cols: 2 * 77 } },
     steps: manySteps,
   })
 }

@@ -186,6 +186,7 @@ class CpuExecutable implements Executable {
     const { tokens, position, prefix = 0 } = step
     const nTokens = tokens.length
     const slot = (value: Value): Float32Array => this.#slot(value)
+    const columns = ({ value, from }: Columns): ColumnsOf => ({ x: slot(value), stride: value.cols, from })
     switch (operation.op) {
       case 'embed':
         return this.storage.embed(this.#tensor(operation.table), tokens, operation.scale, slot(operation.out))
@@ -222,11 +223,6 @@ class CpuExecutable implements Executable {
       }
       case 'rope-append': {
         const { table, keys, values, out } = operation
-        const columns = ({ value, from }: Columns): ColumnsOf => ({
-          x: slot(value),
-          stride: value.cols,
-          from,
-        })
         const inputs = { q: columns(operation.q), k: columns(operation.k), v: columns(operation.v) }
         const caches = { keys: stateOf(state, keys).values, values: stateOf(state, values).values }
         return ropeAppend(inputs, nTokens, position, this.#vector(table), operation, caches, slot(out))
@@ -261,7 +257,7 @@ class CpuExecutable implements Executable {
       }
       case 'gated': {
         const { activation, gate, up, out } = operation
-        return gated(activation, slot(gate), slot(up), this.#count(out, step), slot(out))
+        return gated(activation, columns(gate), columns(up), this.#rows(out.rows, step), out.cols, slot(out))
       }
       case 'add': {
         const { x, scale, y, out } = operation

@@ -1,6 +1,6 @@
 // Operations that treat each value, column or head by itself, as plain loops over float32 arrays. Part of the reference, as ops.ts is.
 import type { Activation } from '../../graph/graph'
-import type { Work } from './ops'
+import type { ColumnsOf, Work } from './ops'
 
 /** out = activation(x) over `count` values */
 export function* activate(activation: Activation, x: Float32Array, count: number, out: Float32Array): Work {
@@ -9,16 +9,21 @@ export function* activate(activation: Activation, x: Float32Array, count: number
   yield
 }
 
-/** out = activation(gate) * up over `count` values */
+/** out [rows, cols] = activation(gate) * up, value by value */
 export function* gated(
   activation: Activation,
-  gate: Float32Array,
-  up: Float32Array,
-  count: number,
+  gate: ColumnsOf,
+  up: ColumnsOf,
+  rows: number,
+  cols: number,
   out: Float32Array,
 ): Work {
   const f = activations[activation]
-  for (let i = 0; i < count; i++) out[i] = f(gate[i]!) * up[i]!
+  for (let row = 0; row < rows; row++) {
+    const gates = row * gate.stride + gate.from
+    const ups = row * up.stride + up.from
+    for (let j = 0; j < cols; j++) out[row * cols + j] = f(gate.x[gates + j]!) * up.x[ups + j]!
+  }
   yield
 }
 

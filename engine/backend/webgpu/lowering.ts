@@ -237,7 +237,9 @@ export function lower(
     }
     case 'gated': {
       const { gate, up, out, activation } = operation
-      return [launch(out, [out.cols], [slot(gate), slot(up), slot(out)], { cols: out.cols, activation })]
+      const params = [out.cols, ...[gate, up].flatMap((columns) => [columns.value.cols, columns.from])]
+      const operands = [slot(gate.value), slot(up.value), slot(out)]
+      return [launch(out, params, operands, { cols: out.cols, activation })]
     }
     case 'add': {
       const { x, scale, y, out } = operation

@@ -38,7 +38,7 @@ describe('cpu element-wise operations', () => {
       same(out, (i) => f(x[i]!))
     })
     it(`gated ${name}`, () => {
-      finish(gated(activation, x, y, 12, out))
+      finish(gated(activation, { x, stride: 4, from: 0 }, { x: y, stride: 4, from: 0 }, 3, 4, out))
       same(out, (i) => f(x[i]!) * y[i]!)
     })
   }
