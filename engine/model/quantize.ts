@@ -42,12 +42,12 @@ export class Quantizer {
     this.#multiplied = new Set(operations.flatMap(matrixOf))
   }
 
-  /** The weight as it goes to the device. `spec.label` is its name in the graph. */
-  convert(spec: WeightSpec, read: ReadBytes): { spec: WeightSpec; read: ReadBytes } {
+  /** The weight as it goes to the device. `spec.label` is its name in the graph, `parts` how many matrices of the file it is. */
+  convert(spec: WeightSpec, read: ReadBytes, parts = 1): { spec: WeightSpec; read: ReadBytes } {
     const type = quantizedType(spec, this.vocabulary, this.choice)
     const encode = encoders[type]
     if (type === spec.type || encode === undefined || !this.#multiplied.has(spec.label)) return { spec, read }
-    this.#matrices++
+    this.#matrices += parts
     this.#types.add(type)
     this.#before += byteLength(spec.type, spec.rows * spec.cols)
     this.#after += byteLength(type, spec.rows * spec.cols)

@@ -88,7 +88,10 @@ export async function uploadWeight(
       return backend.createWeight(spec, read)
     }
     case 'stacked': {
-      const { spec, read } = quantizer.convert(...stackedWeight(checkpoint, label, source.parts))
+      const { spec, read } = quantizer.convert(
+        ...stackedWeight(checkpoint, label, source.parts),
+        source.parts.length,
+      )
       return backend.createWeight(spec, read)
     }
     case 'computed': {
