@@ -56,7 +56,7 @@ function cpu(why: string, log: Log): OpenedBackend {
 // Plain loops are ten times slower or more, and work everywhere.
 function fastStorage(log: Log): CpuStorage {
   try {
-    return new SimdStorage()
+    return new SimdStorage({ warn: (message) => log.warn(message) })
   } catch (error) {
     log.warn(`cpu: no SIMD, using plain loops: ${toWire(error).message}`)
     return new PlainStorage()

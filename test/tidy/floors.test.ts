@@ -46,7 +46,12 @@ const outside: readonly { name: RegExp; places: readonly string[]; why: string }
     why: 'the rest works on bytes and text it is given, and so can be tested without a disk',
   },
   {
-    name: /^node:(child_process|net|http|https|worker_threads)$/,
+    name: /^node:worker_threads$/,
+    places: ['engine/backend/cpu-simd/threads.ts'],
+    why: 'products are shared in one place, and nothing else runs beside the loop of events',
+  },
+  {
+    name: /^node:(child_process|net|http|https)$/,
     places: [
       'engine/provider/',
       'engine/cli/bench-llama-cpp.ts',

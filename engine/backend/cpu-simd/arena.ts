@@ -1,6 +1,6 @@
 // Memory that the kernels reach: one WebAssembly memory, its pieces handed out and taken back.
 import { maxPages } from './assembler'
-import { bindKernels, type Kernels } from './kernels'
+import { bindKernels, instantiate, type Kernel, type Kernels } from './kernels'
 
 const pageBytes = 65536
 /** A cache line; kernels need 16. */
@@ -12,8 +12,9 @@ interface Piece {
 }
 
 export class Arena {
-  readonly #memory: WebAssembly.Memory
+  readonly memory: WebAssembly.Memory
   readonly kernels: Kernels
+  readonly #exports: Readonly<Record<string, Kernel>>
   /** In order, never two that touch. Address 0 stays unused. */
   #free: Piece[] = []
   #end = alignment
@@ -23,9 +24,15 @@ export class Arena {
 
   /** Throws a RangeError where no address space is left. */
   constructor(module: WebAssembly.Module) {
-    this.#memory = new WebAssembly.Memory({ initial: 1, maximum: maxPages, shared: true })
-    this.kernels = bindKernels(module, this.#memory)
-    this.#floats = new Float32Array(this.#memory.buffer)
+    this.memory = new WebAssembly.Memory({ initial: 1, maximum: maxPages, shared: true })
+    this.#exports = instantiate(module, this.memory)
+    this.kernels = bindKernels(this.#exports)
+    this.#floats = new Float32Array(this.memory.buffer)
+  }
+
+  /** Calls a kernel by the name of its export. */
+  call(kernel: string, numbers: readonly number[]): void {
+    this.#exports[kernel]!(...numbers)
   }
 
   /** All of the memory; the view is replaced when it grows, and older views keep showing what they showed. */
@@ -40,7 +47,7 @@ export class Arena {
 
   /** Part of the memory as bytes. */
   bytes(at: number, length: number): Uint8Array {
-    return new Uint8Array(this.#memory.buffer, at, length)
+    return new Uint8Array(this.memory.buffer, at, length)
   }
 
   /** The address of a zero-filled piece, undefined when there is no room. */
@@ -92,16 +99,16 @@ export class Arena {
   }
 
   #grow(bytes: number): boolean {
-    const pages = Math.ceil(bytes / pageBytes) - this.#memory.buffer.byteLength / pageBytes
+    const pages = Math.ceil(bytes / pageBytes) - this.memory.buffer.byteLength / pageBytes
     if (pages <= 0) return true
     if (bytes > maxPages * pageBytes) return false
     try {
-      this.#memory.grow(pages)
+      this.memory.grow(pages)
     } catch (error) {
       if (error instanceof RangeError) return false
       throw error
     }
-    this.#floats = new Float32Array(this.#memory.buffer)
+    this.#floats = new Float32Array(this.memory.buffer)
     return true
   }
 }

@@ -32,8 +32,9 @@ export const floatTypes = {
 export type FloatType = keyof typeof floatTypes
 
 /**
- * (weights, x, xStride, out, outStride, quarters, groups): out[t][group * 4 + row] = the products of `groups` groups of rows of
- * 4 * `quarters` columns with `tokens` tokens; strides are bytes from one token's row to the next. Both counts are one at least.
+ * (weights, x, xStride, out, outStride, quarters, groups, tiles): out[t][group * 4 + row] = the products of `groups` groups of
+ * rows of 4 * `quarters` columns with `tiles` times `tokens` tokens; strides are bytes from one token's row to the next. All
+ * counts are one at least.
  */
 export function floatKernel(name: string, type: FloatType, tokens: number): WasmFunction {
   const { bytes, load } = floatTypes[type]
@@ -45,9 +46,12 @@ export function floatKernel(name: string, type: FloatType, tokens: number): Wasm
   const outStride = f.parameter()
   const quarters = f.parameter()
   const groups = f.parameter()
+  const tiles = f.parameter()
   const left = f.local('i32')
+  const tile = f.local('i32')
   const rowStride = f.local('i32')
   const target = f.local('i32')
+  const xTile = f.local('i32')
   const rows = Array.from({ length: floatGroupRows }, () => f.local('i32'))
   const columns = Array.from({ length: tokens }, () => f.local('i32'))
   const values = rows.map(() => f.local('v128'))
@@ -61,30 +65,37 @@ export function floatKernel(name: string, type: FloatType, tokens: number): Wasm
     set(rowStride, i32.multiply(get(quarters), i32.value(4 * bytes))),
     repeat(
       groups,
-      starts(rows, weights, rowStride),
-      starts(columns, x, xStride),
-      sums.flat().flatMap((sum) => set(sum, v128.words(0))),
-      set(left, get(quarters)),
+      set(xTile, get(x)),
+      set(target, get(out)),
+      set(tile, get(tiles)),
+      // A group of rows stays in the nearest cache while all tokens pass by.
       repeat(
-        left,
-        rows.flatMap((row, r) => set(values[r]!, load(get(row)))),
-        columns.flatMap((column, t) => [
-          ...set(xValues, v128.load(get(column))),
-          ...values.flatMap((value, r) => {
-            const sum = sums[t]![r]!
-            return set(sum, f32x4.add(get(sum), f32x4.multiply(get(value), get(xValues))))
-          }),
-          ...increase(column, i32.value(16)),
+        tile,
+        starts(rows, weights, rowStride),
+        starts(columns, xTile, xStride),
+        set(xTile, i32.add(get(columns.at(-1)!), get(xStride))),
+        sums.flat().flatMap((sum) => set(sum, v128.words(0))),
+        set(left, get(quarters)),
+        repeat(
+          left,
+          rows.flatMap((row, r) => set(values[r]!, load(get(row)))),
+          columns.flatMap((column, t) => [
+            ...set(xValues, v128.load(get(column))),
+            ...values.flatMap((value, r) => {
+              const sum = sums[t]![r]!
+              return set(sum, f32x4.add(get(sum), f32x4.multiply(get(value), get(xValues))))
+            }),
+            ...increase(column, i32.value(16)),
+          ]),
+          rows.flatMap((row) => increase(row, i32.value(4 * bytes))),
+        ),
+        sums.flatMap((ofToken) => [
+          ...v128.store(get(target), addLanes(ofToken)),
+          ...increase(target, get(outStride)),
         ]),
-        rows.flatMap((row) => increase(row, i32.value(4 * bytes))),
       ),
       // The last row ended where the next group begins.
       set(weights, get(rows.at(-1)!)),
-      set(target, get(out)),
-      sums.flatMap((ofToken) => [
-        ...v128.store(get(target), addLanes(ofToken)),
-        ...increase(target, get(outStride)),
-      ]),
       increase(out, i32.value(4 * floatGroupRows)),
     ),
   )

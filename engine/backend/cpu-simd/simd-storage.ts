@@ -15,9 +15,7 @@ import { blockTypes, groupRows } from './block-layout'
 import { floatGroupRows, floatTileTokens, floatTypes, type FloatType } from './float-kernels'
 import { compileKernels } from './kernels'
 import { BlockRows } from './pack-rows'
-
-/** Products of one call of a kernel: a millisecond or less, so that the event loop is never far. */
-const productsPerCall = 1 << 22
+import { Threads, type Job, type ThreadOptions } from './threads'
 
 /** Bytes read from a file at a time, about. */
 const partBytes = 1 << 20
@@ -33,16 +31,23 @@ interface SimdTensor extends CpuTensor {
 export class SimdStorage implements CpuStorage {
   readonly #module = compileKernels()
   readonly #plain = new PlainStorage()
+  readonly #threads: Threads
   #arenas: Arena[]
 
   /** Throws where WebAssembly lacks SIMD or shared memory, or the process address space. */
-  constructor() {
+  constructor(options: ThreadOptions = {}) {
     this.#arenas = [new Arena(this.#module)]
+    this.#threads = new Threads(this.#module, options)
   }
 
   /** Memories in use; a test looks at it. */
   get arenas(): number {
     return this.#arenas.length
+  }
+
+  /** Parts of jobs that other threads than this one did; a test looks at it, too. */
+  get helped(): number {
+    return this.#threads.helped
   }
 
   async createWeight(
@@ -90,7 +95,9 @@ export class SimdStorage implements CpuStorage {
   destroy(tensor: CpuTensor): void {
     if (!isSimd(tensor)) return
     tensor.arena.free(tensor.at)
-    if (tensor.arena.isEmpty) this.#arenas = this.#arenas.filter((arena) => arena !== tensor.arena)
+    if (!tensor.arena.isEmpty) return
+    this.#arenas = this.#arenas.filter((arena) => arena !== tensor.arena)
+    this.#threads.forget(tensor.arena)
   }
 
   embed(table: CpuTensor, tokens: readonly number[], scale: number, out: Float32Array): Work {
@@ -101,8 +108,8 @@ export class SimdStorage implements CpuStorage {
   matmul(weight: CpuTensor, x: Float32Array, nTokens: number, epilogue: Epilogue, out: Float32Array): Work {
     if (!isSimd(weight)) return this.#plain.matmul(weight, x, nTokens, epilogue, out)
     if (weight.matrix instanceof BlockRows)
-      return blockProduct(weight, weight.matrix, x, nTokens, epilogue, out)
-    if (weight.matrix) return floatProduct(weight, weight.matrix, x, nTokens, epilogue, out)
+      return blockProduct(this.#threads, weight, weight.matrix, x, nTokens, epilogue, out)
+    if (weight.matrix) return floatProduct(this.#threads, weight, weight.matrix, x, nTokens, epilogue, out)
     throw new EngineError('internal', `"${weight.label}" is a state, not a matrix`)
   }
 
@@ -119,6 +126,10 @@ export class SimdStorage implements CpuStorage {
     if (!isSimd(k) || !isSimd(v) || headDim % 4 !== 0 || valueDim % 4 !== 0 || chunks)
       return this.#plain.attention(q, k, v, nTokens, position, shape, out)
     return attention(q, k, v, nTokens, position, shape, out)
+  }
+
+  dispose(): void {
+    this.#threads.dispose()
   }
 
   #allocate(bytes: number): { arena: Arena; at: number } | undefined {
@@ -155,6 +166,7 @@ function* embed(table: SimdTensor, tokens: readonly number[], scale: number, out
 }
 
 function* blockProduct(
+  threads: Threads,
   { arena, at, rows, cols }: SimdTensor,
   { layout, groups, records, groupBytes }: BlockRows,
   x: Float32Array,
@@ -162,13 +174,14 @@ function* blockProduct(
   epilogue: Epilogue,
   out: Float32Array,
 ): Work {
-  const { activations, blocks } = arena.kernels
+  const { activations } = arena.kernels
   const tile = nTokens === 1 ? 1 : tileTokens
   const tiles = Math.ceil(nTokens / tile)
   const source = arena.scratch('x', tiles * tile * cols * 4)
   const tileBytes = records * activationRecord(tile).bytes
   const rounded = arena.scratch('rounded', tiles * tileBytes)
-  const panel = arena.scratch('panel', records * panelRecordBytes)
+  const panelBytes = records * panelRecordBytes
+  const panel = arena.scratch('panel', threads.most * panelBytes)
   const outStride = groups * groupRows * 4
   const target = arena.scratch('out', tiles * tile * outStride)
 
@@ -178,20 +191,37 @@ function* blockProduct(
   for (let t = 0; t < tiles * tile; t++) {
     round(source + t * cols * 4, rounded + Math.floor(t / tile) * tileBytes + (t % tile) * 4, records)
   }
-  const part = Math.max(1, Math.floor(productsPerCall / (groupRows * cols * tiles * tile)))
-  for (let group = 0; group < groups; group += part) {
-    const count = Math.min(part, groups - group)
-    const weights = at + group * groupBytes
-    const to = target + group * groupRows * 4
-    if (tile === 1) blocks[layout].one(weights, rounded, to, records, count)
-    else blocks[layout].many(weights, rounded, to, outStride, records, count, tiles, panel)
-    yield
-  }
+  const products = groups * groupRows * cols * tiles * tile
+  const groupOut = groupRows * 4
+  const job: Job =
+    tile === 1
+      ? {
+          arena,
+          kernel: `${layout}.one`,
+          args: [at, rounded, target, records, groups],
+          steps: [groupBytes, 0, groupOut],
+          own: [],
+          count: 4,
+          units: groups,
+          products,
+        }
+      : {
+          arena,
+          kernel: `${layout}.many`,
+          args: [at, rounded, target, outStride, records, groups, tiles, panel],
+          steps: [groupBytes, 0, groupOut],
+          own: [0, 0, 0, 0, 0, 0, 0, panelBytes],
+          count: 5,
+          units: groups,
+          products,
+        }
+  yield* threads.run(job, tile === 1 ? 'one' : 'many', true)
   finish(arena.floats, target / 4, outStride / 4, rows, nTokens, epilogue, out)
   yield
 }
 
 function* floatProduct(
+  threads: Threads,
   { arena, at, rows, cols }: SimdTensor,
   type: FloatType,
   x: Float32Array,
@@ -199,7 +229,6 @@ function* floatProduct(
   epilogue: Epilogue,
   out: Float32Array,
 ): Work {
-  const kernels = arena.kernels.floats[type]
   const tile = nTokens === 1 ? 1 : floatTileTokens
   const tiles = Math.ceil(nTokens / tile)
   const groups = Math.ceil(rows / floatGroupRows)
@@ -208,21 +237,17 @@ function* floatProduct(
   const target = arena.scratch('out', tiles * tile * outStride)
   arena.floats.set(x.subarray(0, nTokens * cols), source / 4)
   arena.floats.fill(0, source / 4 + nTokens * cols, source / 4 + tiles * tile * cols)
-
-  const kernel = tile === 1 ? kernels.one : kernels.tile
-  const groupBytes = floatGroupRows * cols * floatTypes[type].bytes
-  // Few rows at a time stay in the nearest cache while all tokens pass by.
-  const near = Math.max(1, Math.floor((16 << 10) / groupBytes))
-  const part = tile === 1 ? Math.max(1, Math.floor(productsPerCall / (floatGroupRows * cols))) : near
-  for (let group = 0; group < groups; group += part) {
-    const count = Math.min(part, groups - group)
-    for (let t = 0; t < tiles; t++) {
-      const from = source + t * tile * cols * 4
-      const to = target + t * tile * outStride + group * floatGroupRows * 4
-      kernel(at + group * groupBytes, from, cols * 4, to, outStride, cols / 4, count)
-    }
-    yield
+  const job: Job = {
+    arena,
+    kernel: `${type}.${tile === 1 ? 'one' : 'tile'}`,
+    args: [at, source, cols * 4, target, outStride, cols / 4, groups, tiles],
+    steps: [floatGroupRows * cols * floatTypes[type].bytes, 0, 0, floatGroupRows * 4],
+    own: [],
+    count: 6,
+    units: groups,
+    products: groups * floatGroupRows * cols * tiles * tile,
   }
+  yield* threads.run(job, tile === 1 ? 'one' : 'many', true)
   finish(arena.floats, target / 4, outStride / 4, rows, nTokens, epilogue, out)
   yield
 }

@@ -113,6 +113,7 @@ export class CpuBackend implements Backend {
 
   dispose(): void {
     this.#disposed = true
+    this.storage.dispose()
   }
 
   #enqueue(job: () => void | Promise<void>): void {

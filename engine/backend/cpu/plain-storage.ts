@@ -73,6 +73,11 @@ export class PlainStorage implements CpuStorage {
   ): Work {
     return attention(q, valuesOf(k), valuesOf(v), nTokens, position, shape, out)
   }
+
+  // There are no threads.
+  dispose(): void {
+    return
+  }
 }
 
 function matrixOf(tensor: CpuTensor): Matrix {

@@ -40,6 +40,8 @@ export interface CpuStorage {
     shape: AttentionShape,
     out: Float32Array,
   ): Work
+  /** Ends threads, if there are any. What is under way ends on this one. */
+  dispose(): void
 }
 
 /** The values of a state. */
