@@ -1,9 +1,13 @@
-// Sleeps through the time a step will surely take. node-webgpu polls at full speed while a map is pending, which on a
-// software adapter takes a core from the very work that is waited for.
+// Sleeps through the time a step will surely take, then looks for its end now and then. node-webgpu polls at full speed while
+// a map is pending, which on a software adapter takes a core from the very work that is waited for.
 import { sleep } from '../../base/signal'
 
 /** Longest sleep in milliseconds. A wrong estimate must not hurt for long, and polling for the rest costs little. */
 const longest = 500
+
+/** Milliseconds between two looks for the end of a step; the event loop stands still as long. */
+const nap = 0.2
+const never = new Int32Array(new SharedArrayBuffer(4))
 
 /** Learns how long the steps of one executable take. Times in milliseconds. */
 export class StepWait {
@@ -26,7 +30,7 @@ export class StepWait {
     const left = Math.min(longest, (this.#expected.get(tokens) ?? 0) - (performance.now() - since))
     if (left > 2) await sleep(Math.floor(left - 1))
     const awake = performance.now()
-    const result = await start()
+    const result = await napping(start())
     const end = performance.now()
     if (tokens > 0) this.#learn(tokens, end - since, end - awake < 0.2)
     return result
@@ -41,4 +45,16 @@ export class StepWait {
     else if (overslept) this.#expected.set(tokens, before * 0.85)
     else this.#expected.set(tokens, Math.min(took * 0.95, before * 1.05))
   }
+}
+
+// node-webgpu looks once per turn of the event loop, and loops as long as a map is pending: a turn that naps is one look.
+function napping<T>(pending: Promise<T>): Promise<T> {
+  let settled = false
+  const turn = (): void => {
+    if (settled) return
+    Atomics.wait(never, 0, 0, nap)
+    setImmediate(turn)
+  }
+  setImmediate(turn)
+  return pending.finally(() => (settled = true))
 }
