@@ -1,6 +1,7 @@
 // A compute device: it holds tensors, compiles plans and runs steps. `cpu` is the readable reference, `webgpu` the fast one.
 import type { TensorType } from '../format/ggml-types'
 import type { Fusion } from '../graph/fuse'
+import type { StateType } from '../graph/graph'
 import type { Plan } from '../graph/plan'
 import type { EngineError } from '../protocol/errors'
 
@@ -64,9 +65,9 @@ export interface Backend {
     spec: WeightSpec,
     read: (offset: number, length: number) => Promise<Uint8Array>,
   ): Promise<Tensor>
-  /** Zero-filled f32 tensor. Throws `out-of-memory`. */
-  createState(label: string, rows: number, cols: number): Tensor
-  /** Makes `to` a copy of `from`, two states of one shape. Enqueued in order with the steps, and returns at once. */
+  /** Zero-filled tensor, of f32 unless told otherwise. Throws `out-of-memory`. */
+  createState(label: string, rows: number, cols: number, type?: StateType): Tensor
+  /** Makes `to` a copy of `from`, two states of one shape and type. Enqueued in order with the steps, and returns at once. */
   copyState(from: Tensor, to: Tensor): void
   destroy(tensor: Tensor): void
   /** `weights` has an entry for every WeightRef in the plan. */

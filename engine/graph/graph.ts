@@ -22,9 +22,14 @@ export interface WeightRef {
   readonly weight: string
 }
 
-/** A tensor that belongs to a State and outlives the step: f32, [capacity, cols], or [rows, cols] for a recurrent one. */
+/** How a state keeps its values: in full, as half floats, or in blocks of 32 columns with a scale each. */
+export type StateType = 'f32' | 'f16' | 'q8_0'
+
+/** A tensor that belongs to a State and outlives the step: [capacity, cols], or [rows, cols] for a recurrent one. */
 export interface StateRef {
   readonly state: string
+  /** f32 when left out. Only `append` and `attention` know others; f16 takes heads of 8 columns, q8_0 of 32, and multiples. */
+  readonly type?: StateType
 }
 
 /** `exp-neg-exp` is exp(-exp(x)), `exp-neg-sigmoid` exp(-sigmoid(x) / sqrt(e)). */
@@ -97,7 +102,7 @@ export type Operation =
       axis: RopeAxis
       out: Value
     }
-  /** cache[position + t] = x[t] */
+  /** cache[position + t] = x[t], rounded to the cache's type */
   | { op: 'append'; x: Value; cache: StateRef }
   /**
    * What attention needs of one token, at once: out [T, heads * headDim] is q turned as by `rope`, keys[position + t] is k turned the same

@@ -2,7 +2,13 @@
 import assert from 'node:assert/strict'
 import { openNullDevice, type OpenDevice } from '../../engine/backend/webgpu/dawn'
 import { activations } from '../../engine/backend/webgpu/kernels/activations'
-import { interfaces, kernels, type DeviceTraits, type Shape } from '../../engine/backend/webgpu/kernels/table'
+import {
+  interfaces,
+  kernels,
+  noShape,
+  type DeviceTraits,
+  type Shape,
+} from '../../engine/backend/webgpu/kernels/table'
 import { Pipelines } from '../../engine/backend/webgpu/pipelines'
 import type { Activation } from '../../engine/graph/graph'
 import { EngineError } from '../../engine/protocol/errors'
@@ -51,22 +57,27 @@ describe('the kernel table', () => {
     const subgroups = width && { min: width[0], max: width[1] }
     return [true, false].map((subgroupId) => ({ subgroups, subgroupId }))
   })
-  const headSizes = [
-    [16, 16],
-    [18, 18],
-    [96, 64],
-    [96, 18],
-    [18, 256],
-  ] as const
+  const heads = (
+    [
+      [16, 16, ['f32', 'f16']],
+      [18, 18, ['f32']],
+      [96, 64, ['f32', 'f16', 'q8_0']],
+      [96, 18, ['f32']],
+      [18, 256, ['f32']],
+      [256, 256, ['f32', 'f16', 'q8_0']],
+    ] as const
+  ).flatMap(([headDim, valueDim, types]) =>
+    types.flatMap((cache) => [true, false].map((chunked) => ({ headDim, valueDim, cache, chunked }))),
+  )
   const shapes: Shape[] = [1, 2, 256].flatMap((maxTokens) =>
     [3, 32, 50, 576].flatMap((cols) =>
-      headSizes.flatMap(([headDim, valueDim]) =>
+      heads.flatMap((head) =>
         activationNames.map((activation) => ({
+          ...noShape,
+          ...head,
           maxTokens,
           rows: 83,
           cols,
-          headDim,
-          valueDim,
           activation,
         })),
       ),

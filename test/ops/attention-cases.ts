@@ -1,5 +1,5 @@
 // Rows for attention: every shape of heads, and every way to choose and weigh the rows it looks at.
-import { GraphBuilder } from '../../engine/graph/graph'
+import { GraphBuilder, type StateType } from '../../engine/graph/graph'
 import { input, inputRows, opCase, range, type OpCase } from './op-case'
 
 /** Tokens of each step of an attention: `long` makes every kernel go several rounds over the cache. */
@@ -44,6 +44,28 @@ export const attentionCases: readonly OpCase[] = [
   ]),
   attentionCase(4, 2, 16, 'prefill', { prefix: 20 }),
   attentionCase(3, 1, 18, 'prefill', { prefix: 33, slopes: true, softcap: 2 }),
+  // Other types of caches: rows of an even and an odd number of blocks, and of a part of a word of scales.
+  ...(
+    [
+      [2, 2, 16, 'f16'],
+      [9, 3, 64, 'f16'],
+      [7, 1, 80, 'f16'],
+      [2, 1, 256, 'f16'],
+      [9, 3, 64, 'q8_0'],
+      [5, 1, 32, 'q8_0'],
+      [6, 3, 96, 'q8_0'],
+      [2, 1, 256, 'q8_0'],
+    ] as const
+  ).flatMap(([heads, kvHeads, headDim, cache]) => [
+    attentionCase(heads, kvHeads, headDim, 'prefill', { cache }),
+    attentionCase(heads, kvHeads, headDim, 'decode', { cache }),
+  ]),
+  ...(['f16', 'q8_0'] as const).flatMap((cache) => [
+    attentionCase(6, 2, 96, 'prefill', { cache, valueDim: 64, window: 20 }),
+    attentionCase(3, 1, 32, 'prefill', { cache, chunks: 32, softcap: 2, slopes: true }),
+    attentionCase(3, 1, 32, 'prefill', { cache, prefix: 33 }),
+    attentionCase(4, 2, 64, 'long', { cache, window: 270 }),
+  ]),
   attentionCase(4, 2, 16, 'long'),
   attentionCase(4, 2, 16, 'long', { window: 270 }),
   attentionCase(4, 2, 16, 'long', { chunks: 150 }),
@@ -56,6 +78,7 @@ interface AttentionOptions {
   readonly slopes?: boolean
   readonly prefix?: number
   readonly chunks?: number
+  readonly cache?: StateType
 }
 
 // Also the test of append: what attention reads was appended by this step and the ones before.
@@ -66,7 +89,7 @@ function attentionCase(
   plan: keyof typeof attentionSteps,
   options: AttentionOptions = {},
 ): OpCase {
-  const { valueDim = headDim, window, softcap, slopes = false, prefix = 0, chunks } = options
+  const { valueDim = headDim, window, softcap, slopes = false, prefix = 0, chunks, cache = 'f32' } = options
   const g = new GraphBuilder()
   const q = input(g, 'q', heads * headDim)
   const k = input(g, 'k', kvHeads * headDim)
@@ -76,14 +99,16 @@ function attentionCase(
     successive: input(g, 'successive', q.cols),
     inter: input(g, 'inter', q.cols),
   }
-  g.push({ op: 'append', x: k, cache: { state: 'k cache' } })
-  g.push({ op: 'append', x: v, cache: { state: 'v cache' } })
+  const kCache = { state: 'k cache', type: cache }
+  const vCache = { state: 'v cache', type: cache }
+  g.push({ op: 'append', x: k, cache: kCache })
+  g.push({ op: 'append', x: v, cache: vCache })
   const out = g.value('tokens', heads * valueDim, 'mixed')
   g.push({
     op: 'attention',
     q,
-    k: { state: 'k cache' },
-    v: { state: 'v cache' },
+    k: kCache,
+    v: vCache,
     heads,
     kvHeads,
     headDim,
@@ -114,7 +139,12 @@ function attentionCase(
       ...(slopes ? { slopes: { type: 'f32', rows: 1, cols: heads } } : {}),
       ...(others ? { successive: weight(q.cols), inter: weight(q.cols) } : {}),
     },
-    states: { 'k cache': { rows: capacity, cols: k.cols }, 'v cache': { rows: capacity, cols: v.cols } },
+    states: {
+      'k cache': { rows: capacity, cols: k.cols, type: cache },
+      'v cache': { rows: capacity, cols: v.cols, type: cache },
+    },
     steps,
+    // Where a value lies between two quants, one backend may take the one and another the other.
+    ...(cache === 'q8_0' && { tolerance: 3e-6 }),
   })
 }

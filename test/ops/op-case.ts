@@ -1,13 +1,13 @@
 // One row of the tables that backends are compared on: a graph, its weights and states, and the steps to run.
 import type { StepInput } from '../../engine/backend/backend'
 import type { TensorType } from '../../engine/format/ggml-types'
-import type { Graph, GraphBuilder, Operation, Value } from '../../engine/graph/graph'
+import type { Graph, GraphBuilder, Operation, StateType, Value } from '../../engine/graph/graph'
 
 export interface OpCase {
   readonly name: string
   readonly op: Operation['op']
   readonly weights: Readonly<Record<string, { type: TensorType; rows: number; cols: number }>>
-  readonly states: Readonly<Record<string, { rows: number; cols: number }>>
+  readonly states: Readonly<Record<string, { rows: number; cols: number; type?: StateType }>>
   readonly graph: Graph
   readonly maxTokens: number
   readonly outputs: 'last' | 'all'

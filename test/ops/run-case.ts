@@ -15,9 +15,9 @@ export async function runCase(backend: Backend, row: OpCase): Promise<Float32Arr
     weights.set(label, await backend.createWeight({ label, ...spec }, read))
   }
   const states = new Map(
-    Object.entries(row.states).map(([label, { rows, cols }]) => [
+    Object.entries(row.states).map(([label, { rows, cols, type }]) => [
       label,
-      backend.createState(label, rows, cols),
+      backend.createState(label, rows, cols, type),
     ]),
   )
   const plan = makePlan(row.graph, { maxTokens: row.maxTokens, outputs: row.outputs })

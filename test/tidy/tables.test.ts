@@ -4,6 +4,7 @@ import { readdirSync } from 'node:fs'
 import { architectures } from '../../engine/arch/registry'
 import {
   kernels,
+  noShape,
   type DeviceTraits,
   type Kernel,
   type Shape,
@@ -62,10 +63,15 @@ function runs(kernel: Kernel, shape: Shape): boolean {
 }
 
 function shapeOf(operation: Operation, maxTokens: number): Shape {
-  const shape: Shape = { maxTokens, rows: 1, cols: 32, headDim: 0, valueDim: 0, activation: '' }
+  const shape: Shape = { ...noShape, maxTokens, rows: 1, cols: 32 }
   switch (operation.op) {
-    case 'attention':
-      return { ...shape, rows: operation.heads, headDim: operation.headDim, valueDim: operation.valueDim }
+    case 'append':
+      return { ...shape, cache: operation.cache.type ?? 'f32' }
+    case 'attention': {
+      const { heads, headDim, valueDim, kvHeads, k, chunks } = operation
+      const cache = k.type ?? 'f32'
+      return { ...shape, rows: heads, headDim, valueDim, kvHeads, cache, chunked: chunks !== undefined }
+    }
     case 'activate':
     case 'gated':
       return { ...shape, activation: operation.activation }

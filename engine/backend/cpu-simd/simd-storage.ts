@@ -1,8 +1,10 @@
 // Weights and states in WebAssembly memories, and the operations that read them with SIMD. Whatever has no kernel stays plain.
 import type { TensorType } from '../../format/ggml-types'
+import type { StateType } from '../../graph/graph'
 import { EngineError } from '../../protocol/errors'
 import type { WeightSpec } from '../backend'
 import type { AttentionShape } from '../cpu/attention'
+import { append, rowsOf } from '../cpu/cache-rows'
 import type { Work } from '../cpu/ops'
 import { PlainStorage } from '../cpu/plain-storage'
 import type { CpuStorage, CpuTensor, Epilogue } from '../cpu/storage'
@@ -20,10 +22,13 @@ import { Threads, type Job, type ThreadOptions } from './threads'
 /** Bytes read from a file at a time, about. */
 const partBytes = 1 << 20
 
-/** A tensor in an arena. */
-interface SimdTensor extends CpuTensor {
+interface Place {
   readonly arena: Arena
   readonly at: number
+}
+
+/** A tensor in an arena. */
+interface SimdTensor extends CpuTensor, Place {
   /** How it is multiplied; undefined for states. */
   readonly matrix: BlockRows | FloatType | undefined
 }
@@ -83,9 +88,9 @@ export class SimdStorage implements CpuStorage {
     return tensor
   }
 
-  createState(label: string, rows: number, cols: number): CpuTensor {
-    const place = this.#allocate((rows + keyGroupRows) * cols * 4)
-    if (!place) return this.#plain.createState(label, rows, cols)
+  createState(label: string, rows: number, cols: number, type: StateType = 'f32'): CpuTensor {
+    const place = type === 'f32' ? this.#allocate((rows + keyGroupRows) * cols * 4) : undefined
+    if (!place) return this.#plain.createState(label, rows, cols, type)
     const { arena, at } = place
     const values = arena.floats.subarray(at / 4, at / 4 + rows * cols)
     const tensor: SimdTensor = { label, type: 'f32', rows, cols, values, arena, at, matrix: undefined }
@@ -113,6 +118,10 @@ export class SimdStorage implements CpuStorage {
     throw new EngineError('internal', `"${weight.label}" is a state, not a matrix`)
   }
 
+  append(x: Float32Array, nTokens: number, position: number, cache: CpuTensor): Work {
+    return append(x, nTokens, position, cache)
+  }
+
   attention(
     q: Float32Array,
     k: CpuTensor,
@@ -123,16 +132,29 @@ export class SimdStorage implements CpuStorage {
     out: Float32Array,
   ): Work {
     const { headDim, valueDim, chunks } = shape
-    if (!isSimd(k) || !isSimd(v) || headDim % 4 !== 0 || valueDim % 4 !== 0 || chunks)
-      return this.#plain.attention(q, k, v, nTokens, position, shape, out)
-    return attention(q, k, v, nTokens, position, shape, out)
+    if (headDim % 4 === 0 && valueDim % 4 === 0 && !chunks) {
+      const rows = Math.max(position + nTokens, shape.prefix)
+      const [keys, values] = [this.#rowsOf(k, rows, 'keys'), this.#rowsOf(v, rows, 'values')]
+      if (keys && values) return attention(q, keys, values, nTokens, position, shape, out)
+    }
+    return this.#plain.attention(q, k, v, nTokens, position, shape, out)
   }
 
   dispose(): void {
     this.#threads.dispose()
   }
 
-  #allocate(bytes: number): { arena: Arena; at: number } | undefined {
+  // Where the first `rows` rows of a cache are, as float32: what is kept in another type is decoded for one step.
+  #rowsOf(cache: CpuTensor, rows: number, name: string): Place | undefined {
+    if (isSimd(cache)) return cache
+    const [arena] = this.#arenas
+    if (!cache.packed || !arena) return undefined
+    const at = arena.scratch(name, (rows + keyGroupRows) * cache.cols * 4)
+    rowsOf(cache, rows, arena.floats.subarray(at / 4, at / 4 + rows * cache.cols))
+    return { arena, at }
+  }
+
+  #allocate(bytes: number): Place | undefined {
     for (const arena of this.#arenas) {
       const at = arena.allocate(bytes)
       if (at !== undefined) return { arena, at }
@@ -280,8 +302,8 @@ function finish(
 // As the plain attention, with the products of 4 rows of keys and of 16 columns of values at a time.
 function* attention(
   q: Float32Array,
-  k: SimdTensor,
-  v: SimdTensor,
+  k: Place,
+  v: Place,
   nTokens: number,
   position: number,
   { heads, kvHeads, headDim, valueDim, scale, window, softcap, slopes, prefix }: AttentionShape,

@@ -8,6 +8,7 @@ import {
   type Operation,
   type Rows,
   type StateRef,
+  type StateType,
   type Value,
   type WeightRef,
 } from '../../graph/graph'
@@ -28,7 +29,6 @@ import {
   softcap,
 } from './elementwise-ops'
 import {
-  append,
   layerNorm,
   rmsNorm,
   rope,
@@ -75,8 +75,8 @@ export class CpuBackend implements Backend {
     return this.storage.createWeight(spec, read)
   }
 
-  createState(label: string, rows: number, cols: number): Tensor {
-    return this.storage.createState(label, rows, cols)
+  createState(label: string, rows: number, cols: number, type?: StateType): Tensor {
+    return this.storage.createState(label, rows, cols, type)
   }
 
   destroy(tensor: Tensor): void {
@@ -98,7 +98,10 @@ export class CpuBackend implements Backend {
   copyState(from: Tensor, to: Tensor): void {
     checkSameShape(from, to)
     const [source, target] = [asCpuTensor(from), asCpuTensor(to)]
-    this.#enqueue(() => valuesOf(target).set(valuesOf(source)))
+    this.#enqueue(() => {
+      if (source.packed) target.packed?.set(source.packed)
+      else valuesOf(target).set(valuesOf(source))
+    })
   }
 
   read(executable: Executable): Promise<Float32Array> {
@@ -158,7 +161,7 @@ class CpuExecutable implements Executable {
     }
     for (const operation of this.plan.operations) {
       for (const grown of grownBy(operation)) {
-        const { rows } = stateOf(state, grown)
+        const { rows } = tensorOf(state, grown)
         if (position + tokens.length <= rows) continue
         throw new EngineError(
           'bad-request',
@@ -220,7 +223,7 @@ class CpuExecutable implements Executable {
       }
       case 'append': {
         const { x, cache } = operation
-        return append(slot(x), nTokens, x.cols, position, stateOf(state, cache).values)
+        return this.storage.append(slot(x), nTokens, position, tensorOf(state, cache))
       }
       case 'rope-append': {
         const { table, keys, values, out } = operation
@@ -358,9 +361,8 @@ class CpuExecutable implements Executable {
   }
 }
 
-function stateOf(state: ReadonlyMap<string, Tensor>, ref: StateRef): { rows: number; values: Float32Array } {
-  const tensor = tensorOf(state, ref)
-  return { rows: tensor.rows, values: valuesOf(tensor) }
+function stateOf(state: ReadonlyMap<string, Tensor>, ref: StateRef): { values: Float32Array } {
+  return { values: valuesOf(tensorOf(state, ref)) }
 }
 
 function tensorOf(state: ReadonlyMap<string, Tensor>, ref: StateRef): CpuTensor {

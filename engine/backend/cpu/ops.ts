@@ -130,18 +130,6 @@ export const ropeRows: Readonly<Record<RopeAxis, (position: number, prefix: numb
   'after-prefix': (position, prefix) => (prefix > 0 ? Math.max(position - (prefix - 1), 0) : 0),
 }
 
-/** cache[position + t] = x[t] */
-export function* append(
-  x: Float32Array,
-  nTokens: number,
-  cols: number,
-  position: number,
-  cache: Float32Array,
-): Work {
-  cache.set(x.subarray(0, nTokens * cols), position * cols)
-  yield
-}
-
 /** Columns of x [T, stride], `from` the first. */
 export interface ColumnsOf {
   readonly x: Float32Array
@@ -174,7 +162,8 @@ export function* ropeAppend(
   yield* rope(gather(q, nTokens, heads * headDim), heads * headDim, rows, table, shape, out)
   yield* rope(gather(k, nTokens, keyCols), keyCols, rows, table, shape, keys)
   const valueCols = kvHeads * valueDim
-  yield* append(gather(v, nTokens, valueCols), nTokens, valueCols, position, caches.values)
+  caches.values.set(gather(v, nTokens, valueCols), position * valueCols)
+  yield
 }
 
 /** out = the rows of x [T, cols] from row `first` on */

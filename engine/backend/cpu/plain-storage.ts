@@ -1,10 +1,12 @@
 // Weights as they are in the file, and plain loops over them: the reference, and what is left where nothing faster applies.
+import type { StateType } from '../../graph/graph'
 import { EngineError } from '../../protocol/errors'
 import type { Tensor, WeightSpec } from '../backend'
 import { quants, rowBytes } from '../quants/table'
 import { attention, type AttentionShape } from './attention'
+import { append, rowsOf } from './cache-rows'
 import { embed, matmul, type Matrix, type Work } from './ops'
-import { valuesOf, type CpuStorage, type CpuTensor, type Epilogue } from './storage'
+import type { CpuStorage, CpuTensor, Epilogue } from './storage'
 
 interface PlainTensor extends CpuTensor {
   readonly bytes: Uint8Array
@@ -30,16 +32,10 @@ export class PlainStorage implements CpuStorage {
     return decoded
   }
 
-  createState(label: string, rows: number, cols: number): CpuTensor {
-    const bytes = allocate(label, rows * cols * 4)
-    const tensor: PlainTensor = {
-      label,
-      type: 'f32',
-      rows,
-      cols,
-      bytes,
-      values: new Float32Array(bytes.buffer),
-    }
+  createState(label: string, rows: number, cols: number, type: StateType = 'f32'): CpuTensor {
+    const bytes = allocate(label, rows * rowBytes(type, cols))
+    const content = type === 'f32' ? { values: new Float32Array(bytes.buffer) } : { packed: bytes }
+    const tensor: PlainTensor = { label, type, rows, cols, bytes, values: undefined, ...content }
     return tensor
   }
 
@@ -62,6 +58,10 @@ export class PlainStorage implements CpuStorage {
     return matmul(matrixOf(weight), x, nTokens, bias, scale, add, out)
   }
 
+  append(x: Float32Array, nTokens: number, position: number, cache: CpuTensor): Work {
+    return append(x, nTokens, position, cache)
+  }
+
   attention(
     q: Float32Array,
     k: CpuTensor,
@@ -71,7 +71,8 @@ export class PlainStorage implements CpuStorage {
     shape: AttentionShape,
     out: Float32Array,
   ): Work {
-    return attention(q, valuesOf(k), valuesOf(v), nTokens, position, shape, out)
+    const rows = Math.max(position + nTokens, shape.prefix)
+    return attention(q, rowsOf(k, rows), rowsOf(v, rows), nTokens, position, shape, out)
   }
 
   // There are no threads.

@@ -1,4 +1,5 @@
 // Where the processor's tensors lie, and the operations that read most of their bytes: what a faster way to compute replaces.
+import type { StateType } from '../../graph/graph'
 import { EngineError } from '../../protocol/errors'
 import type { Tensor, WeightSpec } from '../backend'
 import type { AttentionShape } from './attention'
@@ -6,8 +7,10 @@ import type { Work } from './ops'
 
 /** A weight or a state; only the storage that made it knows where its bytes are. */
 export interface CpuTensor extends Tensor {
-  /** Set for states, vectors and f32 tables: operations read them value by value. */
+  /** Set for states of f32, vectors and f32 tables: operations read them value by value. */
   readonly values: Float32Array | undefined
+  /** Set for states of other types: rows as in a file. */
+  readonly packed?: Uint8Array
 }
 
 /** What is done to a product: (product + bias) * scale + add. */
@@ -23,13 +26,15 @@ export interface CpuStorage {
     spec: WeightSpec,
     read: (offset: number, length: number) => Promise<Uint8Array>,
   ): Promise<CpuTensor>
-  /** Zero-filled. Throws `out-of-memory`. */
-  createState(label: string, rows: number, cols: number): CpuTensor
+  /** As `Backend.createState`. */
+  createState(label: string, rows: number, cols: number, type?: StateType): CpuTensor
   destroy(tensor: CpuTensor): void
   /** out[t] = table[token[t]] * scale; out [T, cols] */
   embed(table: CpuTensor, tokens: readonly number[], scale: number, out: Float32Array): Work
   /** out[t] = (weight * x[t] + bias) * scale + add[t]; x [T, cols], out and add [T, rows] */
   matmul(weight: CpuTensor, x: Float32Array, nTokens: number, epilogue: Epilogue, out: Float32Array): Work
+  /** cache[position + t] = x[t]; x [T, cols] */
+  append(x: Float32Array, nTokens: number, position: number, cache: CpuTensor): Work
   /** As `attention`, of the states k and v. */
   attention(
     q: Float32Array,

@@ -1,4 +1,4 @@
-// Encoders of two GGML block formats: float32 to the bytes of a tensor row. Bit for bit what the reference in ggml-quants.c
+// Encoders of GGML formats: float32 to the bytes of a tensor row. Blocks are bit for bit what the reference in ggml-quants.c
 // computes, so every operation rounds to float32 as it does there.
 import { floatToHalf } from './half'
 
@@ -6,6 +6,15 @@ import { floatToHalf } from './half'
 export type Encode = (values: Float32Array, count: number, out: Uint8Array, offset: number) => void
 
 const { fround } = Math
+
+/** The nearest half float, and the largest one for what is beyond it. */
+export const encodeF16: Encode = (values, count, out, offset) => {
+  for (let i = 0; i < count; i++) {
+    writeHalf(out, offset + 2 * i, Math.max(-largestHalf, Math.min(largestHalf, values[i]!)))
+  }
+}
+
+const largestHalf = 65504
 
 /** d = largest |value| / 127, q = value / d rounded, halves away from zero. */
 export const encodeQ8_0: Encode = (values, count, out, offset) => {

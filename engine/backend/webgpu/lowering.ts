@@ -1,16 +1,16 @@
 // Turns operations of a plan into kernel launches: which buffers, which numbers, how many rows.
 import type { TensorType } from '../../format/ggml-types'
-import type { Operation, RopeAxis, Rows, StateRef, Value, WeightRef } from '../../graph/graph'
+import type { Operation, RopeAxis, Rows, StateRef, StateType, Value, WeightRef } from '../../graph/graph'
 import type { Plan } from '../../graph/plan'
 import { EngineError } from '../../protocol/errors'
-import type { OpName, Shape } from './kernels/table'
+import { noShape, type OpName, type Shape } from './kernels/table'
 import type { Band, GpuTensor } from './tensors'
 
 /** Where a binding's bytes are. States are bound when the step names them. */
 export type Operand =
   | { kind: 'slot'; slot: number }
   | { kind: 'buffer'; buffer: GPUBuffer }
-  | { kind: 'state'; state: string }
+  | { kind: 'state'; state: string; type: StateType }
   | { kind: 'tokens' }
   /** Bound but not read: a missing bias, the scales of a type without blocks. */
   | { kind: 'nothing' }
@@ -73,7 +73,7 @@ export function lower(
       single,
       params: new Uint32Array(params),
       operands,
-      shape: { maxTokens, rows: 0, cols: 0, headDim: 0, valueDim: 0, activation: '', ...shape },
+      shape: { ...noShape, maxTokens, ...shape },
     }
   }
 
@@ -182,7 +182,7 @@ export function lower(
     }
     case 'append': {
       const { x, cache } = operation
-      return [launch(x, [x.cols], [slot(x), stateOf(cache)], { cols: x.cols })]
+      return [launch(x, [x.cols], [slot(x), stateOf(cache)], { cols: x.cols, cache: cache.type ?? 'f32' })]
     }
     case 'attention': {
       const { q, k, v, heads, kvHeads, headDim, valueDim, scale, window, softcap, chunks, out } = operation
@@ -214,7 +214,15 @@ export function lower(
             chunks ? slot(chunks.inter) : nothing,
             slot(out),
           ],
-          { rows: heads, cols: headDim, headDim, valueDim },
+          {
+            rows: heads,
+            cols: headDim,
+            headDim,
+            valueDim,
+            kvHeads,
+            cache: cacheType(k, v, headDim, valueDim),
+            chunked: chunks !== undefined,
+          },
         ),
       ]
     }
@@ -318,11 +326,20 @@ const nothing: Operand = { kind: 'nothing' }
 /** A window or a chunk that no position reaches the end of. */
 const endless = 2 ** 32 - 1
 
+// One type for keys and values, and whole units of it in a head.
+function cacheType(k: StateRef, v: StateRef, headDim: number, valueDim: number): StateType {
+  const type = k.type ?? 'f32'
+  const unit = { f32: 1, f16: 8, q8_0: 32 }[type]
+  if (type === (v.type ?? 'f32') && headDim % unit === 0 && valueDim % unit === 0) return type
+  const types = `"${k.state}" of ${type} and "${v.state}" of ${v.type ?? 'f32'}`
+  throw new EngineError('internal', `attention over ${types} with heads of ${headDim} and ${valueDim} values`)
+}
+
 /** Numbers of the axes in rope.wgsl. */
 const ropeAxes: Readonly<Record<RopeAxis, number>> = { position: 0, prefix: 1, 'after-prefix': 2 }
 
 function stateOf(ref: StateRef): Operand {
-  return { kind: 'state', ...ref }
+  return { kind: 'state', state: ref.state, type: ref.type ?? 'f32' }
 }
 
 // A thread keeps one row or column of its head's state.

@@ -1,5 +1,6 @@
 // Weights and states on the GPU: matrices in two aligned planes, cut into bands of rows that a binding can hold.
 import { tensorTypes, type TensorType } from '../../format/ggml-types'
+import type { StateType } from '../../graph/graph'
 import { EngineError } from '../../protocol/errors'
 import type { Tensor, WeightSpec } from '../backend'
 import type { Planes } from '../quants/pack'
@@ -19,7 +20,7 @@ export interface GpuTensor extends Tensor {
   readonly id: number
   /** The type on the device: vectors become f32, whatever they are in the file. */
   readonly type: TensorType
-  /** Chunks of 32 values per row; the last one is padded with zeros. 0 for states, whose rows are not padded. */
+  /** Chunks of 32 values per row; the last one is padded with zeros. 0 for states, whose rows are laid out otherwise. */
   readonly chunks: number
   /** At least one. */
   readonly bands: readonly [Band, ...Band[]]
@@ -84,16 +85,23 @@ export async function uploadWeight(
   return { id, label, type, rows, cols, chunks, bands: [first, ...rest] }
 }
 
-/** A zero-filled f32 tensor in one binding, rows unpadded. Throws `out-of-memory`. */
+/**
+ * Bytes of a state's row, whose layout is that of kernels/cache-<type>.wgsl: f32 and f16 value after value, q8_0 all quants and
+ * then a half float for every 32 of them, padded to 16 bytes.
+ */
+export function stateRowBytes(type: StateType, cols: number): number {
+  if (type === 'q8_0') return Math.ceil((cols + (cols / 32) * 2) / 16) * 16
+  return cols * (type === 'f16' ? 2 : 4)
+}
+
+/** A zero-filled tensor in one binding. Throws `out-of-memory`. */
 export function createStateTensor(
   device: GPUDevice,
   id: number,
-  label: string,
-  rows: number,
-  cols: number,
+  { label, type, rows, cols }: { label: string; type: StateType; rows: number; cols: number },
   maxBindingBytes: number,
 ): GpuTensor {
-  const bytes = rows * cols * 4
+  const bytes = rows * stateRowBytes(type, cols)
   if (bytes > maxBindingBytes) {
     throw new EngineError(
       'out-of-memory',
@@ -107,7 +115,7 @@ export function createStateTensor(
     usage: bufferUsage.storage | bufferUsage.copySrc | bufferUsage.copyDst,
   })
   const band = { firstRow: 0, rows, quants: buffer, scales: undefined }
-  return { id, label, type: 'f32', rows, cols, chunks: 0, bands: [band] }
+  return { id, label, type, rows, cols, chunks: 0, bands: [band] }
 }
 
 export function destroyTensor(tensor: GpuTensor): void {

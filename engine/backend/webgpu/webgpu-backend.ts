@@ -1,7 +1,7 @@
 // The fast backend: plans become lists of WGSL kernel launches, and a step is one command buffer.
 import type { Log } from '../../base/log'
 import type { Fusion } from '../../graph/fuse'
-import { grownBy } from '../../graph/graph'
+import { grownBy, type StateType } from '../../graph/graph'
 import type { Plan } from '../../graph/plan'
 import { EngineError } from '../../protocol/errors'
 import type { Backend, DeviceInfo, Executable, StepInput, Tensor, WeightSpec } from '../backend'
@@ -17,6 +17,7 @@ import {
   destroyTensor,
   outOfMemory,
   padded,
+  stateRowBytes,
   uploadWeight,
   type GpuTensor,
 } from './tensors'
@@ -112,17 +113,17 @@ export class WebGpuBackend implements Backend {
     return uploadWeight(this.#open.device, this.#nextId++, spec, this.device.maxBindingBytes, read)
   }
 
-  createState(label: string, rows: number, cols: number): Tensor {
+  createState(label: string, rows: number, cols: number, type: StateType = 'f32'): Tensor {
     this.#check()
     const { device } = this.#open
     device.pushErrorScope('out-of-memory')
     const { maxBindingBytes } = this.device
     try {
-      return createStateTensor(device, this.#nextId++, label, rows, cols, maxBindingBytes)
+      return createStateTensor(device, this.#nextId++, { label, type, rows, cols }, maxBindingBytes)
     } finally {
       // The answer comes later than the tensor; the next read rejects with it.
       void device.popErrorScope().then((error) => {
-        if (error) this.#failure ??= outOfMemory(label, rows * cols * 4, error.message)
+        if (error) this.#failure ??= outOfMemory(label, rows * stateRowBytes(type, cols), error.message)
       })
     }
   }
@@ -257,7 +258,8 @@ class GpuExecutable implements Executable {
   readonly #groups: readonly (GPUBindGroup | undefined)[]
   /** All bind groups per set of state tensors, by the ids of the tensors. */
   readonly #groupsOfState = new Map<string, readonly GPUBindGroup[]>()
-  readonly #stateNames: readonly string[]
+  /** The type that kernels read and write each state in. */
+  readonly #stateTypes: ReadonlyMap<string, StateType>
   /** States with a row per token; the others have a fixed size. */
   readonly #growingStates: ReadonlySet<string>
   readonly #idle: GPUBuffer[] = []
@@ -293,7 +295,7 @@ class GpuExecutable implements Executable {
         ? undefined
         : this.#bind(dispatch, index, new Map()),
     )
-    this.#stateNames = [...new Set(dispatches.flatMap(({ launch }) => launch.operands.flatMap(stateName)))]
+    this.#stateTypes = new Map(dispatches.flatMap(({ launch }) => launch.operands.flatMap(stateType)))
     this.#growingStates = new Set(plan.operations.flatMap(grownBy).map(({ state }) => state))
   }
 
@@ -307,9 +309,15 @@ class GpuExecutable implements Executable {
         `a step of ${tokens.length} tokens, the plan takes 1 to ${this.plan.maxTokens}`,
       )
     }
-    for (const name of this.#stateNames) {
+    for (const [name, type] of this.#stateTypes) {
       const tensor = state.get(name)
       if (!tensor) throw new EngineError('internal', `no state "${name}" was given to run`)
+      if (tensor.type !== type) {
+        throw new EngineError(
+          'internal',
+          `state "${name}" is ${tensor.type}, the plan was compiled for ${type}`,
+        )
+      }
       if (this.#growingStates.has(name) && position + tokens.length > tensor.rows) {
         throw new EngineError(
           'bad-request',
@@ -371,7 +379,7 @@ class GpuExecutable implements Executable {
 
   #groupsFor(state: ReadonlyMap<string, Tensor>): readonly GPUBindGroup[] {
     // By the tensors, not by the map: a caller may build a new map for every step.
-    const key = this.#stateNames.map((name) => asGpuTensor(state.get(name)).id).join(' ')
+    const key = [...this.#stateTypes.keys()].map((name) => asGpuTensor(state.get(name)).id).join(' ')
     let groups = this.#groupsOfState.get(key)
     if (!groups) {
       groups = this.dispatches.map(
@@ -422,8 +430,8 @@ class GpuExecutable implements Executable {
   }
 }
 
-function stateName(operand: Operand): string[] {
-  return operand.kind === 'state' ? [operand.state] : []
+function stateType(operand: Operand): [string, StateType][] {
+  return operand.kind === 'state' ? [[operand.state, operand.type]] : []
 }
 
 function asGpuTensor(tensor: Tensor | undefined): GpuTensor {

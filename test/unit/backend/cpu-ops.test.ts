@@ -1,7 +1,7 @@
 // The cpu backend's operations against formulas written out here in float64, one value at a time: no engine code does the math.
 import assert from 'node:assert/strict'
+import { append } from '../../../engine/backend/cpu/cache-rows'
 import {
-  append,
   embed,
   layerNorm,
   matmul,
@@ -134,7 +134,7 @@ describe('cpu operations', () => {
     const x = numbers(2 * 3, 9)
     const cache = numbers(5 * 3, 10)
     const before = cache.slice()
-    finish(append(x, 2, 3, 2, cache))
+    finish(append(x, 2, 2, { label: 'cache', type: 'f32', rows: 5, cols: 3, values: cache }))
     same(cache, (i) => (i >= 6 && i < 12 ? x[i - 6]! : before[i]!))
   })
 

@@ -1,14 +1,12 @@
 // Attention with online softmax (Milakov and Gimelshein, 2018): one workgroup per query head and token.
 // Each round takes four positions per thread: a thread scores its positions, then sums up its units of the head.
-// `window` and `chunk` are larger than any position, and `softcap` is 0, where the operation has none.
+// The cache's file says how keys and values are read. `window` and `chunk` are larger than any position, and `softcap` is 0, where the operation has none.
 struct Params {
   heads: u32, kv_heads: u32, head_dim: u32, value_dim: u32, window: u32, chunk: u32, has_prefix: u32, has_slopes: u32,
   scale: f32, softcap: f32
 }
 @group(0) @binding(1) var<uniform> params: Params;
 @group(0) @binding(2) var<storage, read> q: array<unit>;
-@group(0) @binding(3) var<storage, read> k: array<unit>;
-@group(0) @binding(4) var<storage, read> v: array<unit>;
 @group(0) @binding(5) var<storage, read> slopes: array<f32>;
 @group(0) @binding(6) var<storage, read> successive: array<unit>;
 @group(0) @binding(7) var<storage, read> inter: array<unit>;
@@ -28,10 +26,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
   let token = group.y;
   let kv_head = head / (params.heads / params.kv_heads);
   let k_units = params.head_dim / unit_values;
-  let k_stride = params.kv_heads * k_units;
+  let k_row = params.kv_heads * k_units;
+  let k_stride = row_stride(k_row);
   let k_shift = kv_head * k_units;
   let v_units = params.value_dim / unit_values;
-  let v_stride = params.kv_heads * v_units;
+  let v_row = params.kv_heads * v_units;
+  let v_stride = row_stride(v_row);
   let v_shift = kv_head * v_units;
   let q_start = (token * params.heads + head) * k_units;
   let y_start = (token * params.heads + head) * v_units;
@@ -62,11 +62,17 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     for (var base = first; base < stop; base += 4u * threads) {
       let positions = vec4u(base + 4u * thread) + vec4u(0u, 1u, 2u, 3u);
       let inside = positions < vec4u(stop);
-      let rows = min(positions, vec4u(stop - 1u)) * k_stride + k_shift;
+      let rows = min(positions, vec4u(stop - 1u)) * k_stride;
       var scores = vec4f();
       for (var i = 0u; i < k_units; i++) {
         let one = query[i];
-        scores += vec4f(dot(one, k[rows.x + i]), dot(one, k[rows.y + i]), dot(one, k[rows.z + i]), dot(one, k[rows.w + i]));
+        let at = k_shift + i;
+        scores += vec4f(
+          dot(one, key(rows.x, at, k_row)),
+          dot(one, key(rows.y, at, k_row)),
+          dot(one, key(rows.z, at, k_row)),
+          dot(one, key(rows.w, at, k_row)),
+        );
       }
       // Beyond 15 tanh is 1 in f32, and drivers compute it from exponentials that overflow.
       if (params.softcap > 0.0) {
@@ -91,10 +97,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
       let quads = min(threads, (stop - base + 3u) / 4u);
       for (var i = thread; i < v_units; i += threads) {
         var sum = sums[i] * shrink;
-        var row = base * v_stride + v_shift + i;
+        let at = v_shift + i;
+        var row = base * v_stride;
         for (var quad = 0u; quad < quads; quad++) {
           let w = weight[quad];
-          sum += w.x * v[row] + w.y * v[row + v_stride] + w.z * v[row + 2u * v_stride] + w.w * v[row + 3u * v_stride];
+          sum += w.x * value(row, at, v_row) + w.y * value(row + v_stride, at, v_row);
+          sum += w.z * value(row + 2u * v_stride, at, v_row) + w.w * value(row + 3u * v_stride, at, v_row);
           row += 4u * v_stride;
         }
         sums[i] = sum;

@@ -1,11 +1,17 @@
 // One row per kernel: which operation it computes, on which shapes and devices it is chosen, and how it is launched.
-import type { Activation, Operation } from '../../../graph/graph'
+import type { Activation, Operation, StateType } from '../../../graph/graph'
 import activateText from './activate.wgsl'
 import { activations } from './activations'
 import addBonusText from './add-bonus.wgsl'
 import addText from './add.wgsl'
+import appendF16Text from './append-f16.wgsl'
+import appendQ8Text from './append-q8_0.wgsl'
 import appendText from './append.wgsl'
 import attentionText from './attention.wgsl'
+import cacheF16 from './cache-f16.wgsl'
+import cacheF32 from './cache-f32.wgsl'
+import cacheF32Units2 from './cache-f32-units-2.wgsl'
+import cacheQ8 from './cache-q8_0.wgsl'
 import embedText from './embed.wgsl'
 import gatedText from './gated.wgsl'
 import joinHeadsText from './join-heads.wgsl'
@@ -24,14 +30,13 @@ import multiplyText from './multiply.wgsl'
 import rmsNormText from './rms-norm.wgsl'
 import ropeAppendText from './rope-append.wgsl'
 import ropeText from './rope.wgsl'
+import roundingText from './round-half.wgsl'
 import scaleByPositionText from './scale-by-position.wgsl'
 import scaleColumnsText from './scale-columns.wgsl'
 import selectOutputsText from './select-outputs.wgsl'
 import shiftMixText from './shift-mix.wgsl'
 import softcapText from './softcap.wgsl'
 import stepText from './step.wgsl'
-import unit2 from './unit-2.wgsl'
-import unit4 from './unit-4.wgsl'
 import wkv4Text from './wkv-4.wgsl'
 import wkv5Text from './wkv-5.wgsl'
 import wkv7Text from './wkv-7.wgsl'
@@ -49,7 +54,26 @@ export interface Shape {
   /** Of an attention, the values of one head's key, and of its value. */
   readonly headDim: number
   readonly valueDim: number
+  /** Of an attention, the heads of keys and values. */
+  readonly kvHeads: number
+  /** The type of the cache, where an operation has one. */
+  readonly cache: StateType
+  /** Whether an attention has chunks. */
+  readonly chunked: boolean
   readonly activation: Activation | ''
+}
+
+/** The shape of an operation that has none of these. */
+export const noShape: Shape = {
+  maxTokens: 0,
+  rows: 0,
+  cols: 0,
+  headDim: 0,
+  valueDim: 0,
+  kvHeads: 0,
+  cache: 'f32',
+  chunked: false,
+  activation: '',
 }
 
 /** The side of a device that kernels are chosen by. */
@@ -153,6 +177,9 @@ export const interfaces: Readonly<
   'select-outputs': { quant: false, bind: { x: 'read', y: 'write' } },
 }
 
+/** How attention reads each type of cache, four values at a time. */
+const caches: Readonly<Record<StateType, string>> = { f32: cacheF32, f16: cacheF16, q8_0: cacheQ8 }
+
 export const kernels: readonly Kernel[] = [
   kernel('matvec-lanes-4', 'matmul', matmulInterface + lanes4 + matvecLanes, {
     when: (_, d) => isFewLanes(d) && !hasLanes(d, 8),
@@ -199,22 +226,33 @@ export const kernels: readonly Kernel[] = [
   kernel('layer-norm', 'layer-norm', layerNormText, { grid: (s, tokens) => [s.rows, tokens] }),
   kernel('rope', 'rope', ropeText, { grid: perValue }),
   kernel('rope-append', 'rope-append', ropeAppendText, { grid: perValue }),
-  kernel('append', 'append', appendText, { grid: perValue }),
+  kernel('append', 'append', appendText, { can: (s) => s.cache === 'f32', grid: perValue }),
+  kernel('append-f16', 'append', roundingText + appendF16Text, {
+    can: (s) => s.cache === 'f16',
+    grid: (s, tokens) => [Math.ceil(s.cols / 2 / 64), tokens],
+  }),
+  kernel('append-q8_0', 'append', roundingText + appendQ8Text, {
+    can: (s) => s.cache === 'q8_0',
+    grid: (s, tokens) => [Math.ceil(s.cols / 64 / 64), tokens],
+  }),
   // 16 threads are two vector registers of a CPU, where a barrier costs by the thread.
-  kernel('attention-16x4', 'attention', unit4 + attentionText, {
-    when: (_, d) => isFewLanes(d),
-    can: isWholeUnits,
-    constants: { threads: 16 },
-    grid: (s, tokens) => [s.rows, tokens],
-  }),
-  kernel('attention-64x4', 'attention', unit4 + attentionText, {
-    when: (_, d) => !isFewLanes(d),
-    can: isWholeUnits,
-    constants: { threads: 64 },
-    grid: (s, tokens) => [s.rows, tokens],
-  }),
-  kernel('attention-64x2', 'attention', unit2 + attentionText, {
+  ...Object.entries(caches).flatMap(([type, text]) => [
+    kernel(`attention-16x4-${type}`, 'attention', text + attentionText, {
+      when: (_, d) => isFewLanes(d),
+      can: (s) => s.cache === type && isWholeUnits(s),
+      constants: { threads: 16 },
+      grid: (s, tokens) => [s.rows, tokens],
+    }),
+    kernel(`attention-64x4-${type}`, 'attention', text + attentionText, {
+      when: (_, d) => !isFewLanes(d),
+      can: (s) => s.cache === type && isWholeUnits(s),
+      constants: { threads: 64 },
+      grid: (s, tokens) => [s.rows, tokens],
+    }),
+  ]),
+  kernel('attention-64x2-f32', 'attention', cacheF32Units2 + attentionText, {
     when: (s) => !isWholeUnits(s),
+    can: (s) => s.cache === 'f32',
     constants: { threads: 64 },
     grid: (s, tokens) => [s.rows, tokens],
   }),

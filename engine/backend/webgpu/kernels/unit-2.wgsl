@@ -1,4 +1,0 @@
-// Heads of any even size are read two values at a time.
-alias unit = vec2f;
-const unit_values = 2u;
-
