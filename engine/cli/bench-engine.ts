@@ -7,7 +7,7 @@ import { greedy } from '../generate/sampler'
 import { Scheduler } from '../generate/scheduler'
 import { Session } from '../generate/session'
 import { loadModel } from '../model/model'
-import type { QuantizeChoice } from '../protocol/settings'
+import type { KvCacheChoice, QuantizeChoice } from '../protocol/settings'
 import type { Subject } from './bench-subject'
 
 export interface EngineOptions {
@@ -15,6 +15,7 @@ export interface EngineOptions {
   /** Most tokens of a prompt and its answer. */
   capacity: number
   quantize: QuantizeChoice
+  kvCache: KvCacheChoice
   log: Log
   progress: Progress
 }

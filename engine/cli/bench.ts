@@ -95,11 +95,11 @@ async function measure(
   capacity: number,
 ): Promise<Found> {
   const { log, progress } = terminal
-  const { quantize, gen, vs } = options
+  const { quantize, kv, gen, vs } = options
   const rounds = options.repeat ?? (vs === undefined ? 3 : 5)
   const engine = await openEngine(
     source.open,
-    { device: chosenDevice(options), capacity, quantize, log, progress },
+    { device: chosenDevice(options), capacity, quantize, kvCache: kv, log, progress },
     signal,
   )
   const subjects: Subject[] = [engine]

@@ -26,6 +26,7 @@ const modelOptions = [
   'backend',
   'context',
   'quantize',
+  'kv',
 ] as const satisfies readonly OptionName[]
 
 export const commands: readonly Command[] = [
@@ -81,7 +82,7 @@ export const commands: readonly Command[] = [
   {
     usage: 'perplexity <file>',
     summary: 'How well the model predicts a text: one number, lower is better',
-    options: ['model', 'device', 'backend', 'quantize', 'ctx', 'json'],
+    options: ['model', 'device', 'backend', 'quantize', 'kv', 'ctx', 'json'],
     example: 'perplexity --model model.gguf --ctx 512 text.txt',
     load: async () => (await import('./perplexity')).perplexity,
   },
@@ -94,7 +95,7 @@ export const commands: readonly Command[] = [
   {
     usage: 'inspect <model>',
     summary: "A model's metadata, tensors and memory",
-    options: ['context', 'quantize', 'json'],
+    options: ['context', 'quantize', 'kv', 'json'],
     load: async () => (await import('./inspect')).inspect,
   },
   {

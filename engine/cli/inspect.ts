@@ -3,19 +3,18 @@ import type { Checkpoint, MetadataValue } from '../format/checkpoint'
 import { stringOf } from '../format/metadata'
 import { estimateMemory } from '../model/memory'
 import { EngineError } from '../protocol/errors'
-import type { QuantizeChoice } from '../protocol/settings'
 import { describeBytes } from '../provider/disk-error'
 import type { Run } from './commands'
 import { exitCodes } from './exit-codes'
 import { withCheckpoint } from './open-file'
-import { parseOptions } from './options'
+import { parseOptions, type Options } from './options'
 import { printable, type Terminal } from './terminal'
 
 export const inspect: Run = async (context, args, raw) => {
-  const { context: contextLength, quantize, json } = parseOptions(['context', 'quantize', 'json'], raw)
+  const options = parseOptions(['context', 'quantize', 'kv', 'json'], raw)
   return withCheckpoint(context, args[0] ?? '', async (checkpoint) => {
-    const facts = factsOf(checkpoint, contextLength, quantize)
-    if (json) await context.terminal.out(`${JSON.stringify(facts)}\n`)
+    const facts = factsOf(checkpoint, options)
+    if (options.json) await context.terminal.out(`${JSON.stringify(facts)}\n`)
     else await print(context.terminal, facts)
     return exitCodes.ok.code
   })
@@ -33,7 +32,10 @@ interface Facts {
   memory?: { weights: number; state: number; contextLength: number }
 }
 
-function factsOf(checkpoint: Checkpoint, contextLength: number, quantize: QuantizeChoice): Facts {
+function factsOf(
+  checkpoint: Checkpoint,
+  { context, quantize, kv }: Options<'context' | 'quantize' | 'kv'>,
+): Facts {
   const architecture = stringOf(checkpoint.metadata, 'general.architecture', 'unknown')
   const tensors = [...checkpoint.tensors.values()]
   const facts: Facts = {
@@ -44,7 +46,7 @@ function factsOf(checkpoint: Checkpoint, contextLength: number, quantize: Quanti
     tensors: tensors.map(({ name, type, shape, bytes }) => ({ name, type, shape, bytes })),
   }
   try {
-    return { ...facts, memory: estimateMemory(checkpoint, contextLength, quantize) }
+    return { ...facts, memory: estimateMemory(checkpoint, context, quantize, kv) }
   } catch (error) {
     // A file of an unknown family is still worth looking at: that is what this command is for.
     if (!(error instanceof EngineError)) throw error

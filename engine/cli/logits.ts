@@ -21,6 +21,7 @@ export const logits: Run = async (context, _args, raw) => {
         backend,
         contextLength: options.context,
         quantize: options.quantize,
+        kvCache: options.kv,
         log,
         progress,
       }

@@ -5,9 +5,9 @@ import { openLocal } from '../provider/open-local'
 import type { CommandContext } from './commands'
 import { chosenDevice, type Options } from './options'
 
-export type ModelOptions = Options<'model' | 'device' | 'backend' | 'context' | 'quantize'>
+export type ModelOptions = Options<(typeof modelOptionNames)[number]>
 
-export const modelOptionNames = ['model', 'device', 'backend', 'context', 'quantize'] as const
+export const modelOptionNames = ['model', 'device', 'backend', 'context', 'quantize', 'kv'] as const
 
 /** The caller disposes it. Throws what getting, reading or loading a model throws. */
 export async function openModel(
@@ -23,6 +23,7 @@ export async function openModel(
       device: chosenDevice(options),
       contextLength: options.context,
       quantize: options.quantize,
+      kvCache: options.kv,
       log,
       progress,
     },

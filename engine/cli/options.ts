@@ -56,6 +56,11 @@ export const optionRows = {
     help: 'What matrices of floats become while loading: none, q8_0 or q4_0 (default: none)',
     schema: v.optional(v.picklist(['none', 'q8_0', 'q4_0'], 'must be none, q8_0 or q4_0'), 'none'),
   },
+  kv: {
+    flag: '--kv <T>',
+    help: 'How keys and values are kept: auto, f32, f16 or q8_0 (default: auto)',
+    schema: v.optional(v.picklist(['auto', 'f32', 'f16', 'q8_0'], 'must be auto, f32, f16 or q8_0'), 'auto'),
+  },
   ctx: {
     flag: '--ctx <N>',
     help: 'Tokens of a window, of which the second half is scored (default: 512)',

@@ -10,7 +10,7 @@ import { chosenDevice, parseOptions } from './options'
 import { readText } from './read-text'
 
 export const perplexity: Run = async (context, [file = ''], raw) => {
-  const options = parseOptions(['model', 'device', 'backend', 'quantize', 'ctx', 'json'], raw)
+  const options = parseOptions(['model', 'device', 'backend', 'quantize', 'kv', 'ctx', 'json'], raw)
   const { terminal, signal } = context
   const text = await readText(file)
   return withCheckpoint(context, options.model, async (checkpoint) => {
@@ -19,7 +19,15 @@ export const perplexity: Run = async (context, [file = ''], raw) => {
       terminal.log.info(reason)
       const { log, progress } = terminal
       using model = await loadModel(
-        { checkpoint, backend, contextLength: options.ctx, quantize: options.quantize, log, progress },
+        {
+          checkpoint,
+          backend,
+          contextLength: options.ctx,
+          quantize: options.quantize,
+          kvCache: options.kv,
+          log,
+          progress,
+        },
         signal,
       )
       // No window is longer than what the model was trained for.

@@ -6,10 +6,11 @@ import type { Backend } from '../backend/backend'
 import { quote } from '../base/quote'
 import type { Checkpoint } from '../format/checkpoint'
 import { stringOf } from '../format/metadata'
-import type { Graph } from '../graph/graph'
+import type { Graph, StateType } from '../graph/graph'
 import { EngineError } from '../protocol/errors'
 import { checkParts, checkShapes } from './check-shapes'
 import { readConfig } from './config'
+import { fittingCacheType } from './kv-cache-type'
 import { buildRecurrent } from './recurrent'
 import { readRecurrentConfig } from './recurrent-config'
 import { RecurrentState } from './recurrent-state'
@@ -38,8 +39,15 @@ export interface BuiltModel {
   createState(backend: Backend, capacity: number): ModelState
 }
 
-/** No sequence gets longer than `wanted`, where it is given. Throws `bad-file` or `unsupported-arch`. */
-export async function buildModel(checkpoint: Checkpoint, wanted: number | undefined): Promise<BuiltModel> {
+/**
+ * No sequence gets longer than `wanted`, where it is given. Keys and values are kept in `cacheType`, where their heads allow it.
+ * Throws `bad-file` or `unsupported-arch`.
+ */
+export async function buildModel(
+  checkpoint: Checkpoint,
+  wanted: number | undefined,
+  cacheType: StateType = 'f32',
+): Promise<BuiltModel> {
   const spec = findArchitecture(stringOf(checkpoint.metadata, 'general.architecture'))
   const used = new Set<string>()
   const has = (name: string): boolean => {
@@ -49,7 +57,7 @@ export async function buildModel(checkpoint: Checkpoint, wanted: number | undefi
   }
   const built =
     spec.family === 'transformer'
-      ? await fromTransformer(spec, checkpoint, wanted, has)
+      ? await fromTransformer(spec, checkpoint, wanted, cacheType, has)
       : fromRecurrent(spec, checkpoint, wanted, has)
   const { ignored } = layoutOf<{ tensors: { ignored: readonly string[] } }>(spec, checkpoint.layout).tensors
   refuseUnreadTensors(checkpoint, used, ignored)
@@ -69,6 +77,7 @@ async function fromTransformer(
   spec: TransformerSpec,
   checkpoint: Checkpoint,
   wanted: number | undefined,
+  cacheType: StateType,
   has: (tensor: string) => boolean,
 ): Promise<BuiltModel> {
   const layout = layoutOf(spec, checkpoint.layout)
@@ -80,6 +89,7 @@ async function fromTransformer(
     layout,
     config,
     context: contextLength,
+    cacheType: fittingCacheType(cacheType, config.headDim, config.valueDim),
     divisors,
     has,
   })

@@ -4,8 +4,9 @@ import { layoutOf } from '../arch/spec'
 import type { Checkpoint } from '../format/checkpoint'
 import { byteLength } from '../format/ggml-types'
 import { stringOf } from '../format/metadata'
-import type { QuantizeChoice } from '../protocol/settings'
+import type { KvCacheChoice, QuantizeChoice } from '../protocol/settings'
 import { readConfig, type ModelConfig } from './config'
+import { fittingCacheType } from './kv-cache-type'
 import { quantizedType } from './quantize'
 import { buildRecurrent } from './recurrent'
 import { readRecurrentConfig } from './recurrent-config'
@@ -20,11 +21,12 @@ export interface MemoryEstimate {
   contextLength: number
 }
 
-/** Throws `bad-file` or `unsupported-arch` as loading would. */
+/** What `auto` keeps depends on the device, and counts as floats. Throws `bad-file` or `unsupported-arch` as loading would. */
 export function estimateMemory(
   checkpoint: Checkpoint,
   wanted: number,
   quantize: QuantizeChoice = 'none',
+  kvCache: KvCacheChoice = 'auto',
 ): MemoryEstimate {
   const spec = findArchitecture(stringOf(checkpoint.metadata, 'general.architecture'))
   if (spec.family === 'recurrent') {
@@ -37,7 +39,7 @@ export function estimateMemory(
   const config = readConfig(spec, checkpoint)
   const weights = weightBytes(checkpoint, config.vocabulary, quantize)
   const contextLength = Math.min(wanted, config.trainedContext)
-  return { weights, state: stateBytes(config, contextLength), contextLength }
+  return { weights, state: stateBytes(config, contextLength, kvCache), contextLength }
 }
 
 // As if every matrix were multiplied; the few that are not are too small to matter.
@@ -52,6 +54,11 @@ function weightBytes(checkpoint: Checkpoint, vocabulary: number, quantize: Quant
 }
 
 /** Bytes of one sequence's keys and values. */
-function stateBytes(config: ModelConfig, contextLength: number): number {
-  return config.layers * config.kvHeads * (config.headDim + config.valueDim) * 4 * contextLength
+function stateBytes(
+  { layers, kvHeads, headDim, valueDim }: ModelConfig,
+  contextLength: number,
+  kvCache: KvCacheChoice,
+): number {
+  const type = fittingCacheType(kvCache === 'auto' ? 'f32' : kvCache, headDim, valueDim)
+  return layers * contextLength * byteLength(type, kvHeads * (headDim + valueDim))
 }

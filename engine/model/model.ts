@@ -6,11 +6,12 @@ import { aboutFile } from '../format/about-file'
 import type { Checkpoint } from '../format/checkpoint'
 import { makePlan } from '../graph/plan'
 import { EngineError } from '../protocol/errors'
-import type { QuantizeChoice } from '../protocol/settings'
+import type { KvCacheChoice, QuantizeChoice } from '../protocol/settings'
 import { tokenizerFromMetadata } from '../tokenizer/from-gguf'
 import type { Tokenizer } from '../tokenizer/tokenizer'
 import { buildModel, type BuiltModel, type ModelFacts } from './build-model'
 import { fuseModel } from './fuse-model'
+import { chosenCacheType } from './kv-cache-type'
 import { Quantizer } from './quantize'
 import { ModelState, type State } from './state'
 import { bytesOf, uploadWeight } from './weights'
@@ -22,6 +23,8 @@ export interface LoadModelOptions {
   contextLength?: number
   /** What matrices of floats become; by default they stay. */
   quantize?: QuantizeChoice
+  /** How keys and values are kept; by default as the device likes best. */
+  kvCache?: KvCacheChoice
   log: Log
   progress: Progress
 }
@@ -38,8 +41,13 @@ export function loadModel(options: LoadModelOptions, signal: AbortSignal): Promi
 
 async function load(options: LoadModelOptions, signal: AbortSignal): Promise<Model> {
   const { checkpoint, backend, log, progress } = options
+  const cacheType = chosenCacheType(options.kvCache ?? 'auto', backend)
   // First: that a family is not known says more than what its tokenizer lacks.
-  const built = fuseModel(await buildModel(checkpoint, options.contextLength), checkpoint, backend.fusions)
+  const built = fuseModel(
+    await buildModel(checkpoint, options.contextLength, cacheType),
+    checkpoint,
+    backend.fusions,
+  )
   const { tokenizer, warnings } = tokenizerFromMetadata(checkpoint.metadata)
   for (const warning of warnings) log.warn(warning)
 

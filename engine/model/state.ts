@@ -1,5 +1,6 @@
 // What a model remembers of a sequence, so that a token is computed once.
 import type { Backend, Tensor } from '../backend/backend'
+import type { StateType } from '../graph/graph'
 
 /** A growing sequence's memory. A KV cache can go back to any length, a recurrent state only to a checkpoint. */
 export interface State extends Disposable {
@@ -43,6 +44,12 @@ export abstract class ModelState implements State {
   abstract [Symbol.dispose](): void
 }
 
+/** What a KV cache holds for each token. */
+export interface CacheShape {
+  readonly cols: number
+  readonly type: StateType
+}
+
 /** Keys and values of every token, [capacity, cols] per layer. */
 export class KvCache extends ModelState {
   readonly rewindsAnywhere = true
@@ -52,13 +59,14 @@ export class KvCache extends ModelState {
 
   constructor(
     private readonly backend: Backend,
-    caches: ReadonlyMap<string, number>,
+    caches: ReadonlyMap<string, CacheShape>,
     readonly capacity: number,
   ) {
     super()
     const tensors = new Map<string, Tensor>()
     try {
-      for (const [name, cols] of caches) tensors.set(name, backend.createState(name, capacity, cols))
+      for (const [name, { cols, type }] of caches)
+        tensors.set(name, backend.createState(name, capacity, cols, type))
     } catch (error) {
       for (const tensor of tensors.values()) backend.destroy(tensor)
       throw error

@@ -6,6 +6,7 @@ import {
   type Graph,
   type RopeAxis,
   type StateRef,
+  type StateType,
   type Value,
   type WeightRef,
 } from '../graph/graph'
@@ -15,13 +16,14 @@ import type { ModelConfig, RopeConfig } from './config'
 import { GraphWeights, rowsOfHeads } from './graph-weights'
 import { queryScales } from './query-scale'
 import type { StoredDivisors } from './rope-scaling'
+import type { CacheShape } from './state'
 import { ropeTable } from './rope-table'
 import type { WeightSource } from './weights'
 
 export interface BuiltGraph {
   readonly graph: Graph
   /** State tensors [capacity, cols] that the graph appends to, by name. */
-  readonly caches: ReadonlyMap<string, number>
+  readonly caches: ReadonlyMap<string, CacheShape>
   /** Where every weight of the graph comes from, by the graph's name for it. */
   readonly weights: ReadonlyMap<string, WeightSource>
 }
@@ -32,6 +34,8 @@ export interface TransformerFile {
   readonly config: ModelConfig
   /** Longest sequence the graph will see. */
   readonly context: number
+  /** Of keys and values. */
+  readonly cacheType: StateType
   /** Divisors of rotary frequencies that the file carries as tensors. */
   readonly divisors: StoredDivisors
   /** Whether the file has a tensor. */
@@ -45,7 +49,7 @@ export function buildTransformer(file: TransformerFile): BuiltGraph {
 
 class TransformerBuilder {
   readonly #g = new GraphBuilder()
-  readonly #caches = new Map<string, number>()
+  readonly #caches = new Map<string, CacheShape>()
   readonly #weights: GraphWeights
 
   constructor(private readonly file: TransformerFile) {
@@ -322,9 +326,11 @@ class TransformerBuilder {
   }
 
   #remember(x: Value, name: string): StateRef {
-    this.#caches.set(name, x.cols)
-    this.#g.push({ op: 'append', x, cache: { state: name } })
-    return { state: name }
+    const type = this.file.cacheType
+    const cache = { state: name, type }
+    this.#caches.set(name, { cols: x.cols, type })
+    this.#g.push({ op: 'append', x, cache })
+    return cache
   }
 
   #norm(x: Value, name: TensorName, label: string, group = x.cols, eps = this.file.config.normEps): Value {

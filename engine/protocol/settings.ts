@@ -22,6 +22,10 @@ export const settingsSchema = v.object({
     v.fallback(v.picklist(['none', 'q8_0', 'q4_0']), 'none'),
     'Makes models smaller and faster while they are loaded: matrices of F32, F16 or BF16 become `q8_0` (a byte for a weight, hardly any loss) or `q4_0` (half of that, some loss). Models that are quantized already stay as they are.',
   ),
+  kvCache: described(
+    v.fallback(v.picklist(['auto', 'f32', 'f16', 'q8_0']), 'auto'),
+    'How the model remembers a conversation: `f16` takes half the memory of `f32` and `q8_0` a little more than a quarter, both with hardly any loss. `auto` is `f16` on a GPU and `f32` on the processor.',
+  ),
   completion: v.object({
     enabled: described(v.fallback(v.boolean(), true), 'Show ghost text while typing.'),
     languages: described(
@@ -77,6 +81,7 @@ export const settingsSchema = v.object({
 export type Settings = v.InferOutput<typeof settingsSchema>
 export type DeviceChoice = Settings['device']
 export type QuantizeChoice = Settings['quantize']
+export type KvCacheChoice = Settings['kvCache']
 
 /** Any value from outside as Settings: missing sections and bad values become defaults. */
 export function parseSettings(raw: unknown): Settings {

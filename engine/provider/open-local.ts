@@ -4,7 +4,7 @@ import type { Log } from '../base/log'
 import type { Progress } from '../base/progress'
 import { openCheckpoint } from '../format/open-checkpoint'
 import { loadModel } from '../model/model'
-import type { QuantizeChoice } from '../protocol/settings'
+import type { KvCacheChoice, QuantizeChoice } from '../protocol/settings'
 import { chatTemplate } from '../tokenizer/chat-template'
 import { findFim } from '../tokenizer/fim'
 import { requireVocabulary } from '../tokenizer/no-vocabulary'
@@ -18,6 +18,7 @@ export interface OpenLocalOptions {
   device: DeviceChoice
   contextLength: number
   quantize: QuantizeChoice
+  kvCache: KvCacheChoice
   log: Log
   progress: Progress
 }

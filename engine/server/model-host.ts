@@ -5,7 +5,7 @@ import type { Progress } from '../base/progress'
 import type { Usage } from '../protocol/chat'
 import { describeError, EngineError } from '../protocol/errors'
 import type { EngineState, EngineStatus } from '../protocol/messages'
-import type { DeviceChoice, QuantizeChoice } from '../protocol/settings'
+import type { DeviceChoice, KvCacheChoice, QuantizeChoice } from '../protocol/settings'
 import type { OpenLocalOptions } from '../provider/open-local'
 import type { Provider, TextStream } from '../provider/provider'
 import { nothingSaid } from '../provider/read-stream'
@@ -16,6 +16,7 @@ export interface ModelChoice {
   device: DeviceChoice
   contextLength: number
   quantize: QuantizeChoice
+  kvCache: KvCacheChoice
 }
 
 /** Where models come from; `lsp.ts` plugs in the hub and the local provider. */
@@ -381,7 +382,8 @@ function sameChoice(one: ModelChoice, other: ModelChoice): boolean {
     one.model === other.model &&
     one.device === other.device &&
     one.contextLength === other.contextLength &&
-    one.quantize === other.quantize
+    one.quantize === other.quantize &&
+    one.kvCache === other.kvCache
   )
 }
 

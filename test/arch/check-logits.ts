@@ -65,6 +65,8 @@ export function checkLogits(target: Target): void {
               backend,
               log: silentLog,
               progress: noProgress,
+              // The reference keeps floats; check-kv-cache.ts has the others.
+              kvCache: 'f32',
               ...(contextLength !== undefined && { contextLength }),
             },
             live,

@@ -34,7 +34,10 @@ export function checkQuantized(target: { choice: 'cpu' | 'cpu-reference' | 'webg
       const log = createLog((_, text) => told.push(text))
       const checkpoint = await openCheckpoint(path)
       try {
-        using model = await loadModel({ checkpoint, backend, quantize, log, progress: noProgress }, live)
+        using model = await loadModel(
+          { checkpoint, backend, quantize, kvCache: 'f32', log, progress: noProgress },
+          live,
+        )
         using state = model.createState(tokens.length)
         const logits = await model.forward(state, tokens, { outputs: 'all' }, live)
         return { logits, told }

@@ -184,6 +184,20 @@ describe('commands', function () {
     assert.ok(nibbles < bytes && bytes < 0.6 * whole, `${whole}, ${bytes}, ${nibbles}`)
   })
 
+  it('inspect tells what smaller keys and values save', async () => {
+    const file = 'test/fixtures/tiny/llama-q4_0-wide-heads.gguf'
+    const state = async (...args: string[]): Promise<number> =>
+      (await json<{ memory: { state: number } }>('inspect', file, '--context', '16', ...args)).memory.state
+    // 16 tokens of two times 32 values.
+    assert.equal(await state(), 16 * 64 * 4)
+    assert.equal(await state('--kv', 'f16'), 16 * 64 * 2)
+    assert.equal(await state('--kv', 'q8_0'), 16 * 2 * 34)
+    assert.match(
+      (await hearth(['inspect', file, '--kv', 'q4_0'])).stderr,
+      /--kv must be auto, f32, f16 or q8_0/,
+    )
+  })
+
   it('models are quantized while they are loaded when that is asked for', async () => {
     const file = 'test/fixtures/tiny/llama-f16-blocks.gguf'
     const run = ['logits', '--model', file, '--backend', 'cpu', '--tokens', '1,2,3']

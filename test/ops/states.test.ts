@@ -6,7 +6,7 @@ import { SimdStorage } from '../../engine/backend/cpu-simd/simd-storage'
 import { CpuBackend } from '../../engine/backend/cpu/cpu-backend'
 import { openDevice } from '../../engine/backend/webgpu/dawn'
 import { WebGpuBackend } from '../../engine/backend/webgpu/webgpu-backend'
-import { GraphBuilder } from '../../engine/graph/graph'
+import { GraphBuilder, type StateType } from '../../engine/graph/graph'
 import { makePlan } from '../../engine/graph/plan'
 import { EngineError, type EngineErrorCode } from '../../engine/protocol/errors'
 import { input } from './op-case'
@@ -74,6 +74,26 @@ for (const [kind, open] of Object.entries(backends)) {
       refuses(() => backend.run(executable, state, step(capacity, [1])), 'bad-request')
     })
 
+    for (const type of ['f16', 'q8_0'] as const) {
+      it(`a copy of a cache of ${type} goes on as the cache itself, and to no other type`, async () => {
+        const reader = await attends(backend, type)
+        const [cache, copy] = ['cache', 'copy'].map((label) => backend.createState(label, capacity, 32, type))
+        assert.ok(cache && copy)
+        const states = new Map([['cache', cache]])
+        backend.run(reader, states, { tokens: [3, 5], position: 0 })
+        backend.copyState(cache, copy)
+        const result = async (from: Tensor): Promise<Float32Array> => {
+          backend.run(reader, new Map([['cache', from]]), { tokens: [1], position: 2 })
+          return backend.read(reader)
+        }
+        const [expected, got] = [await result(cache), await result(copy)]
+        assert.deepEqual(got, expected)
+        // Rows of equal values 3, 5 and 1: what a cache that was not copied would not give.
+        assert.ok(expected.every((value) => value > 1.1 && value < 5))
+        refuses(() => backend.copyState(cache, backend.createState('floats', capacity, 32)), 'internal')
+      })
+    }
+
     function tensor(name: string): Tensor {
       const found = state.get(name)
       assert.ok(found)
@@ -105,9 +125,24 @@ async function changes(backend: Backend): Promise<Executable> {
   return backend.compile(makePlan(g.build(out), { maxTokens: 2, outputs: 'all' }), weights)
 }
 
-function weight(backend: Backend, count: number, values: Float32Array): Promise<Tensor> {
+/** A plan that appends rows of 32 equal values, the tokens, to "cache", and whose result is the attention over it. */
+async function attends(backend: Backend, type: StateType): Promise<Executable> {
+  const g = new GraphBuilder()
+  const x = input(g, 'table', 32)
+  const out = g.value('tokens', 32, 'mixed')
+  const cache = { state: 'cache', type }
+  g.push({ op: 'append', x, cache })
+  const heads = { heads: 1, kvHeads: 1, headDim: 32, valueDim: 32, scale: 1e-3 }
+  const plain = { window: undefined, softcap: undefined, slopes: undefined, prefix: false, chunks: undefined }
+  g.push({ op: 'attention', q: x, k: cache, v: cache, ...heads, ...plain, out })
+  const table = Float32Array.from({ length: rows * 32 }, (_, i) => Math.floor(i / 32))
+  const weights = new Map([['table', await weight(backend, rows, table, 32)]])
+  return backend.compile(makePlan(g.build(out), { maxTokens: 2, outputs: 'all' }), weights)
+}
+
+function weight(backend: Backend, count: number, values: Float32Array, width = cols): Promise<Tensor> {
   const bytes = new Uint8Array(values.buffer)
-  return backend.createWeight({ label: 'weight', type: 'f32', rows: count, cols }, (offset, length) =>
+  return backend.createWeight({ label: 'weight', type: 'f32', rows: count, cols: width }, (offset, length) =>
     Promise.resolve(bytes.subarray(offset, offset + length)),
   )
 }

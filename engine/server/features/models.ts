@@ -17,12 +17,12 @@ export const models: Feature = {
     connection.onRequest(LoadModelRequest.type, (params, token) =>
       handle(token, host.log, (signal) => {
         const { model, workDoneToken } = parseParams(loadParams, params)
-        const { device, contextLength, quantize } = host.settings()
+        const { device, contextLength, quantize, kvCache } = host.settings()
         const display =
           workDoneToken === undefined
             ? undefined
             : displayIn(connection.window.attachWorkDoneProgress(workDoneToken), `Hearth: loading ${model}`)
-        return host.models.load({ model, device, contextLength, quantize }, signal, display)
+        return host.models.load({ model, device, contextLength, quantize, kvCache }, signal, display)
       }),
     )
     return {}

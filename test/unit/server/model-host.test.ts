@@ -14,6 +14,7 @@ const choice = (model: string): ModelChoice => ({
   device: 'cpu',
   contextLength: 512,
   quantize: 'none',
+  kvCache: 'auto',
 })
 const never = new AbortController().signal
 
