@@ -50,6 +50,12 @@ export interface StepInput {
   readonly prefix?: number
 }
 
+/** A sequence's part of a step that several have in common: one token. */
+export interface SequenceStep extends StepInput {
+  /** As in `run`; no two parts of a step share a tensor of it. */
+  readonly state: ReadonlyMap<string, Tensor>
+}
+
 export interface Backend {
   readonly kind: 'webgpu' | 'cpu'
   readonly device: DeviceInfo
@@ -74,7 +80,14 @@ export interface Backend {
   compile(plan: Plan, weights: ReadonlyMap<string, Tensor>): Promise<Executable>
   /** Enqueues one step and returns at once. `state` has an entry for every StateRef. Steps run in order. */
   run(executable: Executable, state: ReadonlyMap<string, Tensor>, step: StepInput): void
-  /** The result of the latest `run`: [outputs, cols], row after row. The only wait. Rejects with `device-lost`. */
+  /** Whether `runTogether` takes an executable; one of a plan for several tokens whose outputs are `all`, or it does not. */
+  runsTogether(executable: Executable): boolean
+  /**
+   * Enqueues one step of several sequences, at most plan.maxTokens of them, and returns at once. The result has a row for each,
+   * in their order. Weights are read once for all of them.
+   */
+  runTogether(executable: Executable, sequences: readonly SequenceStep[]): void
+  /** The result of the latest run: [outputs, cols], row after row. The only wait. Rejects with `device-lost`. */
   read(executable: Executable): Promise<Float32Array>
   dispose(): void
 }

@@ -321,6 +321,42 @@ export function outputOf(operation: Operation): Value | undefined {
   return 'out' in operation ? operation.out : undefined
 }
 
+/**
+ * Whether an operation asks for more than the rows of values that it computes from: the position, rows before, a state. In a step of
+ * several sequences it runs once for each of them, the others once for all.
+ */
+export function isPerSequence(op: Operation['op']): boolean {
+  return perSequence[op]
+}
+
+const perSequence: Readonly<Record<Operation['op'], boolean>> = {
+  embed: false,
+  'rms-norm': false,
+  'layer-norm': false,
+  matmul: false,
+  rope: true,
+  append: true,
+  'rope-append': true,
+  attention: true,
+  'scale-by-position': true,
+  'join-heads': false,
+  activate: false,
+  gated: false,
+  add: false,
+  multiply: false,
+  'scale-columns': false,
+  softcap: false,
+  'l2-norm': false,
+  'shift-mix': true,
+  'keep-last': true,
+  'wkv-4': true,
+  'wkv-5': true,
+  'wkv-7': true,
+  'add-bonus': false,
+  // A copy of every row: such a step wants all outputs.
+  'select-outputs': false,
+}
+
 /** States that get a row for every token of the step. */
 export function grownBy(operation: Operation): StateRef[] {
   if (operation.op === 'append') return [operation.cache]

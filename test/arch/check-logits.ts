@@ -22,6 +22,21 @@ export interface Target {
 
 const live = new AbortController().signal
 
+/** Checkpoints whose rows begin at multiples of 256 bytes, which every device can bind. */
+const wide = [
+  'chatglm-q8_0-separate',
+  'gemma-q4_0',
+  'gemma2-q8_0-defaults',
+  'granite-q4_0',
+  'llama-q4_0',
+  'minicpm-q8_0-longrope',
+  'phi3-q4_0',
+  'qwen2-q5_1',
+  'starcoder2-q5_0',
+  'rwkv/gguf-6-q5_1',
+  'rwkv/gguf-7-q8_0',
+]
+
 /** Declares the suite. */
 export function checkLogits(target: Target): void {
   describe(`logits on ${target.choice}`, function () {
@@ -29,6 +44,8 @@ export function checkLogits(target: Target): void {
     this.timeout(180_000)
     let backend: Backend
     const differences: Difference[] = []
+    /** Checkpoints whose rows are too narrow to be bound on this device. */
+    const apart: string[] = []
 
     before(async () => {
       backend = (await openBackend(target.choice, silentLog)).backend
@@ -47,6 +64,15 @@ export function checkLogits(target: Target): void {
     for (const tiny of [...tinyModels(), ...tinyFolders(), ...tinyRwkv()]) {
       describe(tiny.name, () => checkTinyModel(tiny))
     }
+
+    describe('several sequences', () => {
+      it('run together where their rows can be bound', () => {
+        assert.deepEqual(
+          apart.filter((name) => target.choice !== 'webgpu' || wide.includes(name)),
+          [],
+        )
+      })
+    })
 
     function checkTinyModel(tiny: TinyCheckpoint): void {
       let model: Model
@@ -135,6 +161,32 @@ export function checkLogits(target: Target): void {
         }
         assertWithin(relativeDifference(firstRows, whole), 'first')
         assertWithin(relativeDifference(secondRows, expected), 'second')
+      })
+
+      it('sequences of different lengths in one step are like each alone', async () => {
+        const order = [0, 1, 2]
+        if (!(await model.runsTogether(order.length))) {
+          apart.push(tiny.name)
+          return
+        }
+        // Each begins with what has to come at once.
+        const start = atOnce(tiny, tiny.tokens) + 2
+        const begun = order.map((i) => ({
+          state: model.createState(tiny.tokens.length + 3),
+          before: [...tiny.tokens.slice(0, start), ...tiny.tokens.slice(1, 1 + i)],
+          logits: [] as number[],
+        }))
+        const after = tiny.tokens.slice(-4)
+        for (const { state, before } of begun) await all(model, state, before)
+        for (const [n, token] of after.entries()) {
+          const rows = [...order.slice(n % 3), ...order.slice(0, n % 3)].map((i) => begun[i]!)
+          const logits = await model.forwardTogether(rows.map(({ state }) => ({ state, token })))
+          rows.forEach((row, i) => row.logits.push(...logits[i]!))
+        }
+        for (const { state, before, logits } of begun) {
+          assertWithin(relativeDifference(logits, await fresh(model, [...before, ...after], after.length)))
+          state[Symbol.dispose]()
+        }
       })
 
       if (tiny.name.startsWith('tiny-')) {

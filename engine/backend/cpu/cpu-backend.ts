@@ -4,6 +4,7 @@ import { breathe } from '../../base/signal'
 import type { Fusion } from '../../graph/fuse'
 import {
   grownBy,
+  isPerSequence,
   type Columns,
   type Operation,
   type Rows,
@@ -14,8 +15,9 @@ import {
 } from '../../graph/graph'
 import type { Plan } from '../../graph/plan'
 import { EngineError } from '../../protocol/errors'
-import type { Backend, DeviceInfo, Executable, StepInput, Tensor, WeightSpec } from '../backend'
+import type { Backend, DeviceInfo, Executable, SequenceStep, StepInput, Tensor, WeightSpec } from '../backend'
 import { checkPrefix } from '../check-prefix'
+import { checkTogether, takesTogether } from '../check-together'
 import { checkSameShape } from '../check-same-shape'
 import {
   activate,
@@ -93,6 +95,17 @@ export class CpuBackend implements Backend {
     const cpu = asCpuExecutable(executable)
     cpu.check(state, step)
     this.#enqueue(() => this.#work(cpu.work(state, step)))
+  }
+
+  runsTogether(executable: Executable): boolean {
+    return takesTogether(executable.plan)
+  }
+
+  runTogether(executable: Executable, sequences: readonly SequenceStep[]): void {
+    const cpu = asCpuExecutable(executable)
+    checkTogether(cpu.plan, sequences)
+    for (const sequence of sequences) cpu.check(sequence.state, sequence)
+    this.#enqueue(() => this.#work(cpu.workTogether(sequences)))
   }
 
   copyState(from: Tensor, to: Tensor): void {
@@ -176,6 +189,17 @@ class CpuExecutable implements Executable {
     this.#outputs = this.#rows(this.plan.result.rows, step)
   }
 
+  *workTogether(sequences: readonly SequenceStep[]): Work {
+    const whole = { tokens: sequences.flatMap(({ tokens }) => tokens), position: 0 }
+    for (const operation of this.plan.operations) {
+      if (!isPerSequence(operation.op)) yield* this.#start(operation, new Map(), whole)
+      else
+        for (const [row, sequence] of sequences.entries())
+          yield* this.#start(operation, sequence.state, sequence, row)
+    }
+    this.#outputs = sequences.length
+  }
+
   result(): Float32Array {
     if (this.#outputs === 0) throw new EngineError('internal', 'read before any run')
     const { result } = this.plan
@@ -186,10 +210,11 @@ class CpuExecutable implements Executable {
     this.#outputs = 0
   }
 
-  #start(operation: Operation, state: ReadonlyMap<string, Tensor>, step: StepInput): Work {
+  /** The step's tokens have the rows from `firstRow` on. */
+  #start(operation: Operation, state: ReadonlyMap<string, Tensor>, step: StepInput, firstRow = 0): Work {
     const { tokens, position, prefix = 0 } = step
     const nTokens = tokens.length
-    const slot = (value: Value): Float32Array => this.#slot(value)
+    const slot = (value: Value): Float32Array => this.#slot(value).subarray(firstRow * value.cols)
     const columns = ({ value, from }: Columns): ColumnsOf => ({ x: slot(value), stride: value.cols, from })
     switch (operation.op) {
       case 'embed':

@@ -8,7 +8,8 @@ import type { Band, GpuTensor } from './tensors'
 
 /** Where a binding's bytes are. States are bound when the step names them. */
 export type Operand =
-  | { kind: 'slot'; slot: number }
+  /** `cols` values for each row of the step. */
+  | { kind: 'slot'; slot: number; cols: number }
   | { kind: 'buffer'; buffer: GPUBuffer }
   | { kind: 'state'; state: string; type: StateType }
   | { kind: 'tokens' }
@@ -37,7 +38,7 @@ export function lower(
     const index = plan.slotOf.get(value.id)
     if (index === undefined)
       throw new EngineError('internal', `"${value.label}" is used before it is computed`)
-    return { kind: 'slot', slot: index }
+    return { kind: 'slot', slot: index, cols: value.cols }
   }
   const tensor = (ref: WeightRef): GpuTensor => {
     const found = weights.get(ref.weight)

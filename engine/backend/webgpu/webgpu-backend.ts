@@ -1,12 +1,13 @@
 // The fast backend: plans become lists of WGSL kernel launches, and a step is one command buffer.
 import type { Log } from '../../base/log'
 import type { Fusion } from '../../graph/fuse'
-import { grownBy, type StateType } from '../../graph/graph'
+import { grownBy, isPerSequence, type StateType } from '../../graph/graph'
 import type { Plan } from '../../graph/plan'
 import { EngineError } from '../../protocol/errors'
-import type { Backend, DeviceInfo, Executable, StepInput, Tensor, WeightSpec } from '../backend'
+import type { Backend, DeviceInfo, Executable, SequenceStep, StepInput, Tensor, WeightSpec } from '../backend'
 import { checkPrefix } from '../check-prefix'
 import { checkSameShape } from '../check-same-shape'
+import { checkTogether, takesTogether } from '../check-together'
 import type { OpenDevice } from './dawn'
 import { kernels, type Kernel } from './kernels/table'
 import { lower, type Launch, type Operand } from './lowering'
@@ -206,6 +207,20 @@ export class WebGpuBackend implements Backend {
     gpu.submit(state, step)
   }
 
+  runsTogether(executable: Executable): boolean {
+    return takesTogether(executable.plan) && asGpuExecutable(executable).rowsAreAligned
+  }
+
+  runTogether(executable: Executable, sequences: readonly SequenceStep[]): void {
+    if (this.#failure) return // the next read tells
+    const { device } = this.#open
+    const gpu = asGpuExecutable(executable)
+    checkTogether(gpu.plan, sequences)
+    for (const sequence of sequences) gpu.check(sequence.state, sequence)
+    device.queue.writeBuffer(this.#step, 0, new Uint32Array([sequences.length, 0, 0]))
+    gpu.submitTogether(sequences)
+  }
+
   async read(executable: Executable): Promise<Float32Array> {
     this.#check()
     try {
@@ -247,7 +262,7 @@ interface SharedBuffers {
   readonly nothing: GPUBuffer
 }
 
-/** Params lie this far apart in their buffer: the largest uniform offset alignment of any adapter. */
+/** Params, and steps, lie this far apart in their buffer: the largest uniform offset alignment of any adapter. */
 const paramsStride = 256
 
 class GpuExecutable implements Executable {
@@ -260,6 +275,10 @@ class GpuExecutable implements Executable {
   readonly #groupsOfState = new Map<string, readonly GPUBindGroup[]>()
   /** The type that kernels read and write each state in. */
   readonly #stateTypes: ReadonlyMap<string, StateType>
+  /** One Step for each sequence of a step that they have in common; made for the first one. */
+  #steps: GPUBuffer | undefined
+  /** Whether every row of the values that a sequence reads and writes alone can be bound. */
+  readonly rowsAreAligned: boolean
   /** States with a row per token; the others have a fixed size. */
   readonly #growingStates: ReadonlySet<string>
   readonly #idle: GPUBuffer[] = []
@@ -296,6 +315,12 @@ class GpuExecutable implements Executable {
         : this.#bind(dispatch, index, new Map()),
     )
     this.#stateTypes = new Map(dispatches.flatMap(({ launch }) => launch.operands.flatMap(stateType)))
+    const alignment = device.limits.minStorageBufferOffsetAlignment
+    this.rowsAreAligned = dispatches
+      .filter(({ launch }) => isPerSequence(launch.op))
+      .every(({ launch }) =>
+        launch.operands.every((operand) => operand.kind !== 'slot' || (operand.cols * 4) % alignment === 0),
+      )
     this.#growingStates = new Set(plan.operations.flatMap(grownBy).map(({ state }) => state))
   }
 
@@ -331,21 +356,58 @@ class GpuExecutable implements Executable {
     const groups = this.#groupsFor(state)
     const count = tokens.length
     this.device.queue.writeBuffer(this.#tokens, 0, new Uint32Array(tokens))
-    const encoder = this.device.createCommandEncoder()
-    const pass = encoder.beginComputePass()
-    let current: GPUComputePipeline | undefined
-    this.dispatches.forEach(({ launch, pipeline, kernel }, index) => {
-      if (current !== pipeline.pipeline) pass.setPipeline(pipeline.pipeline)
-      current = pipeline.pipeline
+    this.#encode(count, (pass, { launch, kernel }, index) => {
       pass.setBindGroup(0, groups[index])
       const [x, y] = kernel.grid(launch.shape, launch.single ? 1 : count)
       pass.dispatchWorkgroups(x, y)
     })
-    pass.end()
-    this.device.queue.submit([encoder.finish()])
-    this.#wait.submitted(count)
     const { result, outputs } = this.plan
     this.#outputs = result.rows === 'outputs' && outputs === 'last' ? 1 : count
+  }
+
+  /** Sequence i has row i of every value. */
+  submitTogether(sequences: readonly SequenceStep[]): void {
+    const { queue } = this.device
+    const count = sequences.length
+    queue.writeBuffer(this.#tokens, 0, new Uint32Array(sequences.flatMap(({ tokens }) => tokens)))
+    const steps = new Uint32Array((count * paramsStride) / 4)
+    sequences.forEach(({ position, prefix = 0 }, row) => {
+      steps.set([1, position, prefix], (row * paramsStride) / 4)
+    })
+    queue.writeBuffer(this.#stepOfRow(0).buffer, 0, steps)
+    const groups = sequences.map(({ state }, row) => this.#groupsFor(state, row))
+    this.#encode(count, (pass, { launch, kernel }, index) => {
+      if (isPerSequence(launch.op)) {
+        const [x, y] = kernel.grid(launch.shape, 1)
+        for (const own of groups) {
+          pass.setBindGroup(0, own[index])
+          pass.dispatchWorkgroups(x, y)
+        }
+      } else {
+        const [x, y] = kernel.grid(launch.shape, count)
+        pass.setBindGroup(0, this.#groups[index])
+        pass.dispatchWorkgroups(x, y)
+      }
+    })
+    this.#outputs = count
+  }
+
+  #encode(
+    tokens: number,
+    launch: (pass: GPUComputePassEncoder, dispatch: Dispatch, index: number) => void,
+  ): void {
+    const encoder = this.device.createCommandEncoder()
+    const pass = encoder.beginComputePass()
+    let current: GPUComputePipeline | undefined
+    this.dispatches.forEach((dispatch, index) => {
+      const { pipeline } = dispatch.pipeline
+      if (current !== pipeline) pass.setPipeline(pipeline)
+      current = pipeline
+      launch(pass, dispatch, index)
+    })
+    pass.end()
+    this.device.queue.submit([encoder.finish()])
+    this.#wait.submitted(tokens)
   }
 
   /** Copies the latest result at once; waiting for it comes after, so a later step cannot overwrite it. */
@@ -373,35 +435,57 @@ class GpuExecutable implements Executable {
 
   dispose(): void {
     for (const buffer of [...this.#slots, this.#tokens, this.#params, ...this.#idle]) buffer.destroy()
+    this.#steps?.destroy()
     this.#groupsOfState.clear()
     this.onDispose(this)
   }
 
-  #groupsFor(state: ReadonlyMap<string, Tensor>): readonly GPUBindGroup[] {
+  /** With a `row`, those of the sequence that has this row of a step in common with others. */
+  #groupsFor(state: ReadonlyMap<string, Tensor>, row?: number): readonly GPUBindGroup[] {
     // By the tensors, not by the map: a caller may build a new map for every step.
-    const key = [...this.#stateTypes.keys()].map((name) => asGpuTensor(state.get(name)).id).join(' ')
+    const ids = [...this.#stateTypes.keys()].map((name) => asGpuTensor(state.get(name)).id).join(' ')
+    const key = row === undefined ? ids : `row${row} ${ids}`
     let groups = this.#groupsOfState.get(key)
     if (!groups) {
       groups = this.dispatches.map(
-        (dispatch, index) => this.#groups[index] ?? this.#bind(dispatch, index, state),
+        (dispatch, index) =>
+          (row === undefined || !isPerSequence(dispatch.launch.op) ? this.#groups[index] : undefined) ??
+          this.#bind(dispatch, index, state, row),
       )
       this.#groupsOfState.set(key, groups)
     }
     return groups
   }
 
-  #bind({ launch, pipeline }: Dispatch, index: number, state: ReadonlyMap<string, Tensor>): GPUBindGroup {
+  #bind(
+    { launch, pipeline }: Dispatch,
+    index: number,
+    state: ReadonlyMap<string, Tensor>,
+    row?: number,
+  ): GPUBindGroup {
     const params = { buffer: this.#params, offset: index * paramsStride, size: 64 }
     const resources: GPUBindingResource[] = [
-      { buffer: this.shared.step },
+      row === undefined ? { buffer: this.shared.step } : this.#stepOfRow(row),
       params,
-      ...launch.operands.map((operand) => ({ buffer: this.#bufferOf(operand, state) })),
+      ...launch.operands.map((operand) => ({
+        buffer: this.#bufferOf(operand, state),
+        offset: row === undefined || operand.kind !== 'slot' ? 0 : row * operand.cols * 4,
+      })),
     ]
     return this.device.createBindGroup({
       label: launch.op,
       layout: pipeline.layout,
       entries: resources.map((resource, binding) => ({ binding, resource })),
     })
+  }
+
+  #stepOfRow(row: number): GPUBufferBinding & { buffer: GPUBuffer } {
+    this.#steps ??= this.device.createBuffer({
+      label: 'steps',
+      size: this.plan.maxTokens * paramsStride,
+      usage: bufferUsage.uniform | bufferUsage.copyDst,
+    })
+    return { buffer: this.#steps, offset: row * paramsStride, size: 16 }
   }
 
   #bufferOf(operand: Operand, state: ReadonlyMap<string, Tensor>): GPUBuffer {
