@@ -89,5 +89,7 @@ export interface Backend {
   runTogether(executable: Executable, sequences: readonly SequenceStep[]): void
   /** The result of the latest run: [outputs, cols], row after row. The only wait. Rejects with `device-lost`. */
   read(executable: Executable): Promise<Float32Array>
+  /** Bytes per second that the device copies, what is read and what is written counted both. Takes a second; for `--profile`. */
+  copyBandwidth(): Promise<number>
   dispose(): void
 }

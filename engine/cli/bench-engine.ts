@@ -1,5 +1,6 @@
 // This engine as a subject of `hearth bench`: the session that answers requests, without text around it.
 import { openBackend, type DeviceChoice } from '../backend/open-backend'
+import type { Profile } from '../backend/profile'
 import type { Log } from '../base/log'
 import type { Progress } from '../base/progress'
 import type { Checkpoint } from '../format/checkpoint'
@@ -18,6 +19,8 @@ export interface EngineOptions {
   kvCache: KvCacheChoice
   log: Log
   progress: Progress
+  /** Gets the times of kernels. */
+  profile?: Profile
 }
 
 export interface EngineSubject extends Subject {
@@ -26,6 +29,8 @@ export interface EngineSubject extends Subject {
   /** A software adapter. */
   readonly software: boolean
   readonly vocabulary: number
+  /** As `Backend.copyBandwidth`. */
+  copyBandwidth(): Promise<number>
 }
 
 /** Loads the model as for a request. Throws what opening a device or loading a model throws. */
@@ -37,7 +42,7 @@ export async function openEngine(
   const start = performance.now()
   const checkpoint = await openCheckpoint()
   try {
-    const { backend } = await openBackend(options.device, options.log)
+    const { backend } = await openBackend(options.device, options.log, options.profile)
     try {
       const model = await loadModel(
         { ...options, checkpoint, backend, contextLength: options.capacity },
@@ -52,6 +57,7 @@ export async function openEngine(
         kind: backend.kind,
         software: backend.device.software,
         vocabulary: model.tokenizer.size,
+        copyBandwidth: () => backend.copyBandwidth(),
         run: (prompt, gen, abort) => runOnce(session, prompt, gen, abort),
         // In KiB on every system.
         peakRssBytes: () => process.resourceUsage().maxRSS * 1024,

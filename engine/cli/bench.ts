@@ -6,6 +6,7 @@ import { ensureModel } from '../provider/hub'
 import { openEngine, type EngineSubject } from './bench-engine'
 import { openLlamaCpp } from './bench-llama-cpp'
 import { benchLookup } from './bench-lookup'
+import { describeProfile, profileEngine } from './bench-profile'
 import { describeMeasured, describeRatios } from './bench-report'
 import { measureRounds, ratiosOf, type Measured, type Ratios } from './bench-rounds'
 import type { Subject } from './bench-subject'
@@ -23,6 +24,7 @@ const optionNames = [
   'answerFile',
   'gen',
   'repeat',
+  'profile',
   'vs',
   'json',
   ...modelOptionNames,
@@ -32,10 +34,11 @@ type BenchOptions = Options<(typeof optionNames)[number]>
 
 export const bench: Run = async (context, _args, raw) => {
   const options = parseOptions(optionNames, raw)
-  if (options.promptFile !== undefined) {
+  if (options.promptFile !== undefined && !options.profile) {
     await benchLookup(context, options)
     return exitCodes.ok.code
   }
+  checkTogether(options)
   const needed = Math.max(...options.promptTokens) + options.gen + 1
   if (needed > options.context) {
     throw new EngineError('bad-request', `${needed} tokens do not fit the window of ${options.context}.`, {
@@ -44,12 +47,48 @@ export const bench: Run = async (context, _args, raw) => {
   }
   // A multiple of what llama.cpp rounds to, so that both keep room for as many tokens.
   const capacity = Math.ceil(needed / 256) * 256
-  const found = await withModelFile(context, options, capacity, (source) =>
-    measure(context, source, options, capacity),
-  )
+  const work = options.profile ? profile : compare
+  await withModelFile(context, options, capacity, (source) => work(context, source, options, capacity))
+  return exitCodes.ok.code
+}
+
+function checkTogether({ profile, vs, promptFile }: BenchOptions): void {
+  const other = vs === undefined ? promptFile && '--prompt-file' : '--vs'
+  if (!profile || other === undefined) return
+  throw new EngineError('bad-request', `--profile and ${other} do not go together.`, {
+    hint: 'Measure one after the other.',
+  })
+}
+
+async function compare(
+  context: CommandContext,
+  source: ModelSource,
+  options: BenchOptions,
+  capacity: number,
+): Promise<void> {
+  const found = await measure(context, source, options, capacity)
   context.terminal.endProgress()
   await tell(context, found, options)
-  return exitCodes.ok.code
+}
+
+async function profile(
+  { terminal, signal }: CommandContext,
+  { name, open }: ModelSource,
+  options: BenchOptions,
+  capacity: number,
+): Promise<void> {
+  const { log, progress } = terminal
+  const { quantize, kv: kvCache, promptTokens: prompts, gen, repeat: rounds = 3, json } = options
+  const found = await profileEngine(
+    open,
+    { device: chosenDevice(options), capacity, quantize, kvCache, log, progress, prompts, gen, rounds },
+    (fraction) => progress.report(fraction, `Measuring ${name}`),
+    signal,
+  )
+  terminal.endProgress()
+  await terminal.out(
+    json ? `${JSON.stringify({ model: name, ...found })}\n` : `${name} ${describeProfile(found)}`,
+  )
 }
 
 /** The model to measure: opened by us, and as a file for another program. */

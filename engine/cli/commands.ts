@@ -116,6 +116,7 @@ export const commands: readonly Command[] = [
       'answerFile',
       'gen',
       'repeat',
+      'profile',
       'vs',
       'json',
     ],

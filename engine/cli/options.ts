@@ -140,6 +140,11 @@ export const optionRows = {
     help: 'Runs to take the median of (default: 3, with --vs 5)',
     schema: v.optional(whole(1, 100)),
   },
+  profile: {
+    flag: '--profile',
+    help: 'Show which kernels the time goes to, and how fast they read their weights',
+    schema: flag,
+  },
   vs: {
     flag: '--vs <PROGRAM>',
     help: 'Measure llama.cpp in turns with this engine, on the same adapter or on the processor',

@@ -251,6 +251,12 @@ describe('bad input', function () {
       error: /^hearth: "huge" is not a shape\.\n {2}Give one of smollm2-135m, /,
     },
     {
+      name: 'kernels of two programs',
+      args: `bench --model ${tiny} --profile --vs llama.cpp`,
+      code: 2,
+      error: /^hearth: --profile and --vs do not go together\.\n {2}\S/,
+    },
+    {
       name: 'an unknown command',
       args: 'sing',
       code: 2,

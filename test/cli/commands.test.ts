@@ -6,6 +6,7 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
+import type { DeviceProfile } from '../../engine/cli/bench-profile'
 import type { Speed } from '../../engine/cli/bench-rounds'
 import { commands } from '../../engine/cli/commands'
 import { exitCodes } from '../../engine/cli/exit-codes'
@@ -277,6 +278,26 @@ describe('commands', function () {
     for (const { prefill, decode } of found.speeds) {
       for (const { median, min, max } of [prefill, decode])
         assert.ok(0 < min && min <= median && median <= max)
+    }
+  })
+
+  it('bench --profile of a file', async () => {
+    const args = ['--prompt', '8', '--gen', '4', '--repeat', '1', '--profile']
+    const { backend, copyGBps, phases } = await json<DeviceProfile>('bench', ...model, ...args)
+    assert.equal(backend, 'cpu')
+    assert.ok(copyGBps > 0)
+    assert.deepEqual(
+      phases.map(({ phase, promptTokens }) => [phase, promptTokens]),
+      [
+        ['prefill', 8],
+        ['decode', 8],
+      ],
+    )
+    for (const { kernels, kernelMs, profiledMs } of phases) {
+      const product = kernels.find(({ kernel }) => kernel.startsWith('matmul'))
+      assert.ok(product && product.weightGBps > 0 && product.launches > 1)
+      assert.ok(Math.abs(kernels.reduce((sum, { share }) => sum + share, 0) - 1) < 0.01)
+      assert.ok(kernelMs <= profiledMs.max)
     }
   })
 

@@ -1,9 +1,11 @@
 // The life of devices: how they are found, why they are not, and what happens when one goes away.
 import assert from 'node:assert/strict'
 import { silentLog } from '../../engine/base/log'
-import type { Backend, Tensor } from '../../engine/backend/backend'
+import type { Backend, Executable, Tensor } from '../../engine/backend/backend'
 import { CpuBackend } from '../../engine/backend/cpu/cpu-backend'
+import { PlainStorage } from '../../engine/backend/cpu/plain-storage'
 import { openBackend } from '../../engine/backend/open-backend'
+import { Profile } from '../../engine/backend/profile'
 import { listAdapters, openDevice } from '../../engine/backend/webgpu/dawn'
 import { WebGpuBackend } from '../../engine/backend/webgpu/webgpu-backend'
 import { GraphBuilder } from '../../engine/graph/graph'
@@ -146,19 +148,47 @@ describe('devices', () => {
     }
   })
 
+  it('a profile gets the times of the steps it wants measured, and changes no value', async () => {
+    const profile = new Profile()
+    const backends = [
+      new CpuBackend(new PlainStorage(), profile),
+      new WebGpuBackend(await openDevice(silentLog, { exactTimestamps: true }), silentLog, { profile }),
+    ]
+    for (const backend of backends) {
+      const executable = await compileProduct(backend, 64, 32)
+      const run = (measured: boolean, tokens: number[]): Promise<Float32Array> => {
+        profile.enabled = measured
+        backend.run(executable, new Map(), { tokens, position: 0 })
+        return backend.read(executable)
+      }
+      assert.deepEqual(await run(true, [1, 2, 3]), await run(false, [1, 2, 3]))
+      await run(true, [1])
+      await run(true, [2])
+      const { prefill, decode } = await profile.take()
+      for (const [found, steps] of [
+        [prefill, 1],
+        [decode, 2],
+      ] as const) {
+        assert.equal(found.steps, steps)
+        assert.deepEqual(
+          found.kernels.map(({ launches, weightBytes }) => [launches, weightBytes]).toSorted(),
+          [
+            [steps, 0],
+            [steps, steps * 64 * 32 * 4],
+          ],
+        )
+        for (const { kernel, ms } of found.kernels) assert.ok(ms >= 0 && ms < 1000, `${kernel} ${ms} ms`)
+        assert.ok(found.kernels.some(({ ms }) => ms > 0))
+      }
+      assert.deepEqual((await profile.take()).decode, { steps: 0, kernels: [] })
+      assert.ok((await backend.copyBandwidth()) > 1e8)
+      backend.dispose()
+    }
+  })
+
   it('the cpu backend lets the event loop run while it computes', async () => {
     const backend = new CpuBackend()
-    const [rows, cols] = [20_000, 512]
-    const g = new GraphBuilder()
-    const x = g.value('tokens', cols, 'x')
-    g.push({ op: 'embed', table: { weight: 'w' }, scale: 1, out: x })
-    const out = g.value('tokens', rows, 'product')
-    g.push({ op: 'matmul', weight: { weight: 'w' }, bias: undefined, scale: 1, x, add: undefined, out })
-    const weights = new Map([['w', await weight(backend, rows, cols)]])
-    const executable = await backend.compile(
-      makePlan(g.build(out), { maxTokens: 8, outputs: 'all' }),
-      weights,
-    )
+    const executable = await compileProduct(backend, 20_000, 512)
     backend.run(executable, new Map(), { tokens: [0, 1, 2, 3, 4, 5, 6, 7], position: 0 })
     let turns = 0
     const timer = setInterval(() => turns++, 1)
@@ -170,6 +200,17 @@ describe('devices', () => {
     assert.ok(turns > 0)
   })
 })
+
+/** The table times the row of the token, for up to 8 tokens. */
+async function compileProduct(backend: Backend, rows: number, cols: number): Promise<Executable> {
+  const g = new GraphBuilder()
+  const x = g.value('tokens', cols, 'x')
+  g.push({ op: 'embed', table: { weight: 'w' }, scale: 1, out: x })
+  const out = g.value('tokens', rows, 'product')
+  g.push({ op: 'matmul', weight: { weight: 'w' }, bias: undefined, scale: 1, x, add: undefined, out })
+  const weights = new Map([['w', await weight(backend, rows, cols)]])
+  return backend.compile(makePlan(g.build(out), { maxTokens: 8, outputs: 'all' }), weights)
+}
 
 /** Returns the row of the token: the smallest plan there is. */
 async function smallModel(

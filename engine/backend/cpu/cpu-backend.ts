@@ -1,6 +1,7 @@
 // The backend that always works: plans run on the processor, operation by operation. How matrices are multiplied is its storage's choice.
 import { availableParallelism, cpus } from 'node:os'
 import { breathe } from '../../base/signal'
+import { byteLength } from '../../format/ggml-types'
 import type { Fusion } from '../../graph/fuse'
 import {
   grownBy,
@@ -19,6 +20,7 @@ import type { Backend, DeviceInfo, Executable, SequenceStep, StepInput, Tensor, 
 import { checkPrefix } from '../check-prefix'
 import { checkTogether, takesTogether } from '../check-together'
 import { checkSameShape } from '../check-same-shape'
+import type { KernelTime, Profile } from '../profile'
 import {
   activate,
   add,
@@ -47,6 +49,9 @@ import { valuesOf, type CpuStorage, type CpuTensor } from './storage'
 /** Longest stretch of work without a look at the event loop, in milliseconds. */
 const patience = 8
 
+/** Larger than a processor's caches. */
+const copiedBytes = 128 * 2 ** 20
+
 export class CpuBackend implements Backend {
   readonly kind = 'cpu'
   readonly device: DeviceInfo = {
@@ -68,7 +73,10 @@ export class CpuBackend implements Backend {
   #rested = performance.now()
 
   /** Plain loops, the reference for all other backends, unless another storage is given. */
-  constructor(private readonly storage: CpuStorage = new PlainStorage()) {}
+  constructor(
+    private readonly storage: CpuStorage = new PlainStorage(),
+    private readonly profile?: Profile,
+  ) {}
 
   createWeight(
     spec: WeightSpec,
@@ -88,7 +96,7 @@ export class CpuBackend implements Backend {
 
   compile(plan: Plan, weights: ReadonlyMap<string, Tensor>): Promise<Executable> {
     const slots = plan.slotSizes.map((size) => new Float32Array(size))
-    return Promise.resolve(new CpuExecutable(plan, slots, weights, this.storage))
+    return Promise.resolve(new CpuExecutable(plan, slots, weights, this.storage, this.profile))
   }
 
   run(executable: Executable, state: ReadonlyMap<string, Tensor>, step: StepInput): void {
@@ -127,6 +135,17 @@ export class CpuBackend implements Backend {
     })
   }
 
+  copyBandwidth(): Promise<number> {
+    const from = new Float32Array(copiedBytes / 4).fill(1)
+    const to = from.slice()
+    const seconds = Array.from({ length: 5 }, () => {
+      const start = performance.now()
+      to.set(from)
+      return (performance.now() - start) / 1000
+    })
+    return Promise.resolve((2 * copiedBytes) / Math.min(...seconds))
+  }
+
   dispose(): void {
     this.#disposed = true
     this.storage.dispose()
@@ -161,6 +180,7 @@ class CpuExecutable implements Executable {
     readonly slots: readonly Float32Array[],
     readonly weights: ReadonlyMap<string, Tensor>,
     private readonly storage: CpuStorage,
+    private readonly profile: Profile | undefined,
   ) {}
 
   check(state: ReadonlyMap<string, Tensor>, step: StepInput): void {
@@ -185,7 +205,8 @@ class CpuExecutable implements Executable {
   }
 
   *work(state: ReadonlyMap<string, Tensor>, step: StepInput): Work {
-    for (const operation of this.plan.operations) yield* this.#start(operation, state, step)
+    if (this.profile?.enabled) yield* this.#timed(this.profile, state, step)
+    else for (const operation of this.plan.operations) yield* this.#start(operation, state, step)
     this.#outputs = this.#rows(this.plan.result.rows, step)
   }
 
@@ -198,6 +219,22 @@ class CpuExecutable implements Executable {
           yield* this.#start(operation, sequence.state, sequence, row)
     }
     this.#outputs = sequences.length
+  }
+
+  *#timed(profile: Profile, state: ReadonlyMap<string, Tensor>, step: StepInput): Work {
+    const times: KernelTime[] = []
+    for (const operation of this.plan.operations) {
+      const start = performance.now()
+      yield* this.#start(operation, state, step)
+      times.push({ ...this.#described(operation), ms: performance.now() - start })
+    }
+    profile.addStep(step.tokens.length, times)
+  }
+
+  #described(operation: Operation): Omit<KernelTime, 'ms'> {
+    if (operation.op !== 'matmul') return { kernel: operation.op, weightBytes: 0 }
+    const { type, rows, cols } = this.#tensor(operation.weight)
+    return { kernel: `matmul ${type}`, weightBytes: byteLength(type, rows * cols) }
   }
 
   result(): Float32Array {

@@ -39,10 +39,11 @@ export async function listAdapters(): Promise<AdapterFacts[]> {
 
 /**
  * Opens the best adapter and runs a small job on it. Throws `no-gpu` with the reason when there is no adapter, Dawn does not
- * load, or the job fails (Electron, for one, may refuse the buffers that mapping needs).
+ * load, or the job fails (Electron, for one, may refuse the buffers that mapping needs). Timestamps are rounded to a tenth of a
+ * millisecond unless `exactTimestamps` is set.
  */
-export async function openDevice(log: Log): Promise<OpenDevice> {
-  const gpu = await loadDawn([])
+export async function openDevice(log: Log, { exactTimestamps = false } = {}): Promise<OpenDevice> {
+  const gpu = await loadDawn(exactTimestamps ? ['disable-dawn-features=timestamp_quantization'] : [])
   const adapter = await requestAdapter(gpu, { powerPreference: 'high-performance' })
   if (!adapter) throw new EngineError('no-gpu', noAdapter(), { hint: driverHint })
   const open = await request(gpu, adapter)

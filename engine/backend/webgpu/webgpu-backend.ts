@@ -1,5 +1,6 @@
 // The fast backend: plans become lists of WGSL kernel launches, and a step is one command buffer.
 import type { Log } from '../../base/log'
+import { byteLength } from '../../format/ggml-types'
 import type { Fusion } from '../../graph/fuse'
 import { grownBy, isPerSequence, type StateType } from '../../graph/graph'
 import type { Plan } from '../../graph/plan'
@@ -8,8 +9,12 @@ import type { Backend, DeviceInfo, Executable, SequenceStep, StepInput, Tensor, 
 import { checkPrefix } from '../check-prefix'
 import { checkSameShape } from '../check-same-shape'
 import { checkTogether, takesTogether } from '../check-together'
+import type { Profile } from '../profile'
+import { variantName } from './compose'
+import { copyBandwidth } from './copy-bandwidth'
 import type { OpenDevice } from './dawn'
-import { kernels, type Kernel } from './kernels/table'
+import { interfaces, kernels, type Kernel } from './kernels/table'
+import { LaunchTimer } from './launch-timer'
 import { lower, type Launch, type Operand } from './lowering'
 import { Pipelines, type Pipeline } from './pipelines'
 import {
@@ -30,6 +35,8 @@ export interface WebGpuOptions {
   maxBindingBytes?: number
   /** Kernel to take wherever it can run, instead of the one the table chooses. */
   force?: string
+  /** Gets the times of the steps it wants measured. The device has to be opened with `exactTimestamps`. */
+  profile?: Profile | undefined
 }
 
 /** A launch costs 10 to 20 microseconds on a software adapter, as much as half a small matrix. */
@@ -50,6 +57,7 @@ export class WebGpuBackend implements Backend {
   readonly #open: OpenDevice
   readonly #log: Log
   readonly #force: string | undefined
+  readonly #profile: Profile | undefined
   readonly #pipelines: Pipelines
   /** Step: number of tokens, position and prefix, rewritten before every submit. */
   readonly #step: GPUBuffer
@@ -65,6 +73,7 @@ export class WebGpuBackend implements Backend {
     this.#open = open
     this.#log = log
     this.#force = options.force
+    this.#profile = options.profile
     this.#pipelines = new Pipelines(device)
     const { storage, uniform, copyDst } = bufferUsage
     this.#step = device.createBuffer({ label: 'step', size: 16, usage: uniform | copyDst })
@@ -190,6 +199,7 @@ export class WebGpuBackend implements Backend {
             return { launch, pipeline, kernel }
           }),
           { step: this.#step, nothing: this.#nothing },
+          this.#profile,
           (gone) => this.#executables.delete(gone),
         ),
     )
@@ -238,6 +248,11 @@ export class WebGpuBackend implements Backend {
     }
   }
 
+  copyBandwidth(): Promise<number> {
+    this.#check()
+    return copyBandwidth(this.#open.device)
+  }
+
   dispose(): void {
     if (this.#disposed) return
     this.#disposed = true
@@ -256,6 +271,9 @@ interface Dispatch {
   readonly pipeline: Pipeline
   readonly kernel: Kernel
 }
+
+/** Binds one launch and dispatches it. */
+type Encode = (pass: GPUComputePassEncoder, dispatch: Dispatch, index: number) => void
 
 interface SharedBuffers {
   readonly step: GPUBuffer
@@ -283,6 +301,7 @@ class GpuExecutable implements Executable {
   readonly #growingStates: ReadonlySet<string>
   readonly #idle: GPUBuffer[] = []
   readonly #wait = new StepWait()
+  #timer: LaunchTimer | undefined
   #outputs = 0
 
   constructor(
@@ -290,6 +309,7 @@ class GpuExecutable implements Executable {
     readonly plan: Plan,
     readonly dispatches: readonly Dispatch[],
     readonly shared: SharedBuffers,
+    readonly profile: Profile | undefined,
     readonly onDispose: (gone: GpuExecutable) => void,
   ) {
     const { storage, uniform, copySrc, copyDst } = bufferUsage
@@ -356,7 +376,7 @@ class GpuExecutable implements Executable {
     const groups = this.#groupsFor(state)
     const count = tokens.length
     this.device.queue.writeBuffer(this.#tokens, 0, new Uint32Array(tokens))
-    this.#encode(count, (pass, { launch, kernel }, index) => {
+    this.#submit(count, (pass, { launch, kernel }, index) => {
       pass.setBindGroup(0, groups[index])
       const [x, y] = kernel.grid(launch.shape, launch.single ? 1 : count)
       pass.dispatchWorkgroups(x, y)
@@ -376,7 +396,7 @@ class GpuExecutable implements Executable {
     })
     queue.writeBuffer(this.#stepOfRow(0).buffer, 0, steps)
     const groups = sequences.map(({ state }, row) => this.#groupsFor(state, row))
-    this.#encode(count, (pass, { launch, kernel }, index) => {
+    this.#submit(count, (pass, { launch, kernel }, index) => {
       if (isPerSequence(launch.op)) {
         const [x, y] = kernel.grid(launch.shape, 1)
         for (const own of groups) {
@@ -392,10 +412,13 @@ class GpuExecutable implements Executable {
     this.#outputs = count
   }
 
-  #encode(
-    tokens: number,
-    launch: (pass: GPUComputePassEncoder, dispatch: Dispatch, index: number) => void,
-  ): void {
+  #submit(tokens: number, launch: Encode): void {
+    if (this.profile?.enabled) this.#encodeTimed(this.profile, tokens, launch)
+    else this.#encode(launch)
+    this.#wait.submitted(tokens)
+  }
+
+  #encode(launch: Encode): void {
     const encoder = this.device.createCommandEncoder()
     const pass = encoder.beginComputePass()
     let current: GPUComputePipeline | undefined
@@ -407,7 +430,21 @@ class GpuExecutable implements Executable {
     })
     pass.end()
     this.device.queue.submit([encoder.finish()])
-    this.#wait.submitted(tokens)
+  }
+
+  /** As `#encode`, with a pass for each launch, since timestamps are of passes. */
+  #encodeTimed(profile: Profile, tokens: number, launch: Encode): void {
+    const timer = (this.#timer ??= new LaunchTimer(this.device, this.dispatches.map(described)))
+    const encoder = this.device.createCommandEncoder()
+    this.dispatches.forEach((dispatch, index) => {
+      const pass = encoder.beginComputePass(timer.pass(index))
+      pass.setPipeline(dispatch.pipeline.pipeline)
+      launch(pass, dispatch, index)
+      pass.end()
+    })
+    const stamps = timer.resolve(encoder)
+    this.device.queue.submit([encoder.finish()])
+    profile.addStepLater(tokens, () => timer.read(stamps))
   }
 
   /** Copies the latest result at once; waiting for it comes after, so a later step cannot overwrite it. */
@@ -437,6 +474,7 @@ class GpuExecutable implements Executable {
     for (const buffer of [...this.#slots, this.#tokens, this.#params, ...this.#idle]) buffer.destroy()
     this.#steps?.destroy()
     this.#groupsOfState.clear()
+    this.#timer?.dispose()
     this.onDispose(this)
   }
 
@@ -511,6 +549,16 @@ class GpuExecutable implements Executable {
     const [idle] = found < 0 ? [] : this.#idle.splice(found, 1)
     const usage = bufferUsage.mapRead | bufferUsage.copyDst
     return idle ?? this.device.createBuffer({ label: 'read back', size: padded(bytes), usage })
+  }
+}
+
+function described({ launch, kernel }: Dispatch): { kernel: string; weightBytes: number } {
+  const { op, type, shape } = launch
+  // Of an embedding only the rows of the step's tokens are read.
+  const reads = interfaces[op].quant && op !== 'embed'
+  return {
+    kernel: variantName(kernel, type),
+    weightBytes: reads ? byteLength(type, shape.rows * shape.cols) : 0,
   }
 }
 
