@@ -7,6 +7,7 @@ import addText from './add.wgsl'
 import appendF16Text from './append-f16.wgsl'
 import appendQ8Text from './append-q8_0.wgsl'
 import appendText from './append.wgsl'
+import attentionLanesText from './attention-lanes.wgsl'
 import attentionText from './attention.wgsl'
 import cacheF16 from './cache-f16.wgsl'
 import cacheF32 from './cache-f32.wgsl'
@@ -237,8 +238,16 @@ export const kernels: readonly Kernel[] = [
   }),
   // 16 threads are two vector registers of a CPU, where a barrier costs by the thread.
   ...Object.entries(caches).flatMap(([type, text]) => [
+    ...Object.entries({ 4: lanes4, 8: lanes8 }).map(([lanes, lanesText]) =>
+      kernel(`attention-lanes-${lanes}-${type}`, 'attention', text + lanesText + attentionLanesText, {
+        when: (_, d) => isFewLanes(d) && hasLanes(d, 8) === (lanes === '8'),
+        can: (s, d) => s.cache === type && isWholeUnits(s) && !s.chunked && hasLanes(d, Number(lanes)),
+        enable: ['subgroups'],
+        grid: (s, tokens) => [s.kvHeads, Math.ceil((tokens * s.rows) / s.kvHeads / Number(lanes))],
+      }),
+    ),
     kernel(`attention-16x4-${type}`, 'attention', text + attentionText, {
-      when: (_, d) => isFewLanes(d),
+      when: (s, d) => isFewLanes(d) && s.chunked,
       can: (s) => s.cache === type && isWholeUnits(s),
       constants: { threads: 16 },
       grid: (s, tokens) => [s.rows, tokens],
