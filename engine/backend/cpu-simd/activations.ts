@@ -1,5 +1,6 @@
 // Activations as the block kernel reads them: int16 with a scale per 32 columns, a few tokens interleaved.
 import {
+  acrossLanes,
   f32x4,
   FunctionBuilder,
   get,
@@ -48,12 +49,6 @@ export function activationKernel(name: string, tokens: number): WasmFunction {
   const halves = f.local('v128')
   const record = activationRecord(tokens)
 
-  // Every lane becomes the same: the word two lanes on joins, then the neighbor.
-  const acrossLanes = (combine: (a: Code, b: Code) => Code, value: typeof high): Code => [
-    ...set(value, combine(get(value), v128.shuffle(get(value), get(value), turnedBy(8)))),
-    ...set(value, combine(get(value), v128.shuffle(get(value), get(value), turnedBy(4)))),
-  ]
-
   return f.build(
     repeat(
       records,
@@ -85,8 +80,4 @@ export function activationKernel(name: string, tokens: number): WasmFunction {
       increase(out, i32.value(record.bytes)),
     ),
   )
-}
-
-function turnedBy(bytes: number): number[] {
-  return Array.from({ length: 16 }, (_, i) => (i + bytes) % 16)
 }

@@ -67,6 +67,15 @@ export const maxPages = 65536
 export const get = ({ index }: Local): Code => [0x20, ...unsigned(index)]
 export const set = ({ index }: Local, value: Code): Code => [...value, 0x21, ...unsigned(index)]
 
+/** The body when `condition` is not zero. */
+export const when = (condition: Code, ...body: Code[]): Code => [
+  ...condition,
+  0x04,
+  0x40,
+  ...body.flat(),
+  0x0b,
+]
+
 /** `target` += `value`, as i32. */
 export const increase = (target: Local, value: Code): Code => set(target, i32.add(get(target), value))
 
@@ -81,7 +90,11 @@ export const i32 = {
   add: binary([0x6a]),
   sub: binary([0x6b]),
   multiply: binary([0x6c]),
+  and: binary([0x71]),
   shiftLeft: binary([0x74]),
+  shiftRight: binary([0x76]),
+  lessThan: binary([0x48]),
+  load: (address: Code, offset = 0): Code => [...address, 0x28, 0, ...unsigned(offset)],
 }
 
 export const v128 = {
@@ -111,7 +124,11 @@ export const v128 = {
     lane,
   ],
   and: binary(simd(0x4e)),
+  /** Bits of `a` that are not in `b`. */
+  andNot: binary(simd(0x4f)),
   or: binary(simd(0x50)),
+  /** Bits of `a` where `mask` has ones, of `b` elsewhere. */
+  select: (a: Code, b: Code, mask: Code): Code => [...a, ...b, ...mask, ...simd(0x52)],
   /** Bytes of both values by number: 0 to 15 of the first, 16 to 31 of the second. */
   shuffle: (a: Code, b: Code, bytes: readonly number[]): Code => [...a, ...b, ...simd(0x0d), ...bytes],
 }
@@ -136,13 +153,41 @@ export const i32x4 = {
 
 export const f32x4 = {
   splat: (value: number): Code => v128.words(floatBits(value)),
+  /** A constant with four different lanes. */
+  values: (lanes: readonly number[]): Code => [
+    ...simd(0x0c),
+    ...lanes.flatMap((lane) => wordBytes(floatBits(lane))),
+  ],
+  lessThan: binary(simd(0x43)),
   nearest: unary(simd(0x6a)),
   absolute: unary(simd(0xe0)),
   add: binary(simd(0xe4)),
+  sub: binary(simd(0xe5)),
   multiply: binary(simd(0xe6)),
   divide: binary(simd(0xe7)),
   max: binary(simd(0xe9)),
+  /** `b` where it is below `a`, else `a`: one instruction of the processor, and what is not a number in `a` stays. */
+  lesser: binary(simd(0xea)),
+  /** `b` where it is above `a`, else `a`. */
+  greater: binary(simd(0xeb)),
   fromInt: unary(simd(0xfa)),
+}
+
+/** Instructions that every engine has, or those of the relaxed SIMD proposal, too. */
+export type Dialect = 'standard' | 'relaxed'
+
+/** a * b + c; relaxed, it may be rounded once instead of twice. */
+export const multiplyAdd: Readonly<Record<Dialect, (a: Code, b: Code, c: Code) => Code>> = {
+  standard: (a, b, c) => f32x4.add(f32x4.multiply(a, b), c),
+  relaxed: (a, b, c) => [...a, ...b, ...c, ...simd(0x105)],
+}
+
+/** Makes all lanes of `value` what the four give together. */
+export function acrossLanes(combine: (a: Code, b: Code) => Code, value: Local): Code {
+  return [8, 4].flatMap((bytes) => {
+    const turned = Array.from({ length: 16 }, (_, i) => (i + bytes) % 16)
+    return set(value, combine(get(value), v128.shuffle(get(value), get(value), turned)))
+  })
 }
 
 /** The sums of the lanes of four f32x4, as one. */

@@ -1,7 +1,8 @@
 // Every WebAssembly kernel, one row each, and the module that holds them.
-import { keyProducts, valueSums } from './attention-kernels'
+import { attentionName } from './attention'
+import { attentionKernel, queryTiles } from './attention-kernels'
 import { activationKernel } from './activations'
-import { assemble, type WasmFunction } from './assembler'
+import { assemble, type Dialect, type WasmFunction } from './assembler'
 import { manyTokens, oneToken, tileTokens } from './block-kernels'
 import { layouts } from './block-layout'
 import { floatKernel, floatTileTokens, floatTypes, type FloatType } from './float-kernels'
@@ -11,14 +12,11 @@ export type Kernel = (...numbers: number[]) => void
 
 export interface Kernels {
   readonly activations: { readonly one: Kernel; readonly tile: Kernel }
-  readonly keyProducts: Kernel
-  /** Of 4 columns at a time, and of 16. */
-  readonly valueSums: { readonly narrow: Kernel; readonly wide: Kernel }
 }
 
-/** Compiles the module. Throws where WebAssembly has no SIMD or no shared memory. */
-export function compileKernels(): WebAssembly.Module {
-  return new WebAssembly.Module(assemble(functions()))
+/** Compiles the module. Throws where WebAssembly has no shared memory, or not these instructions. */
+export function compileKernels(dialect: Dialect): WebAssembly.Module {
+  return new WebAssembly.Module(assemble(functions(dialect)))
 }
 
 /** The module's exports over one memory. */
@@ -36,12 +34,10 @@ export function bindKernels(exports: Readonly<Record<string, Kernel>>): Kernels 
     ({ [a]: kernel(`${name}.${a}`), [b]: kernel(`${name}.${b}`) }) as Record<A | B, Kernel>
   return {
     activations: both('activations', 'one', 'tile'),
-    keyProducts: kernel('keyProducts'),
-    valueSums: both('valueSums', 'narrow', 'wide'),
   }
 }
 
-function functions(): WasmFunction[] {
+function functions(dialect: Dialect): WasmFunction[] {
   return [
     activationKernel('activations.one', 1),
     activationKernel('activations.tile', tileTokens),
@@ -53,8 +49,8 @@ function functions(): WasmFunction[] {
       floatKernel(`${type}.one`, type, 1),
       floatKernel(`${type}.tile`, type, floatTileTokens),
     ]),
-    keyProducts('keyProducts'),
-    valueSums('valueSums.narrow', 1),
-    valueSums('valueSums.wide', 4),
+    ...queryTiles.flatMap((tile) =>
+      [false, true].map((softcap) => attentionKernel(attentionName(tile, softcap), tile, softcap, dialect)),
+    ),
   ]
 }

@@ -11,6 +11,7 @@ import type { CpuStorage, CpuTensor, Epilogue } from '../cpu/storage'
 import { quants, rowBytes } from '../quants/table'
 import { activationRecord } from './activations'
 import { Arena } from './arena'
+import { attention } from './attention'
 import { keyGroupRows } from './attention-kernels'
 import { panelRecordBytes, tileTokens } from './block-kernels'
 import { blockTypes, groupRows } from './block-layout'
@@ -34,7 +35,7 @@ interface SimdTensor extends CpuTensor, Place {
 }
 
 export class SimdStorage implements CpuStorage {
-  readonly #module = compileKernels()
+  readonly #module = compileKernels('standard')
   readonly #plain = new PlainStorage()
   readonly #threads: Threads
   #arenas: Arena[]
@@ -135,7 +136,8 @@ export class SimdStorage implements CpuStorage {
     if (headDim % 4 === 0 && valueDim % 4 === 0 && !chunks) {
       const rows = Math.max(position + nTokens, shape.prefix)
       const [keys, values] = [this.#rowsOf(k, rows, 'keys'), this.#rowsOf(v, rows, 'values')]
-      if (keys && values) return attention(q, keys, values, nTokens, position, shape, out)
+      if (keys && keys.arena === values?.arena)
+        return attention(this.#threads, q, keys, values, nTokens, position, shape, out)
     }
     return this.#plain.attention(q, k, v, nTokens, position, shape, out)
   }
@@ -297,90 +299,6 @@ function finish(
       out[to + row] = product * scale + (add ? add[to + row]! : 0)
     }
   }
-}
-
-// As the plain attention, with the products of 4 rows of keys and of 16 columns of values at a time.
-function* attention(
-  q: Float32Array,
-  k: Place,
-  v: Place,
-  nTokens: number,
-  position: number,
-  { heads, kvHeads, headDim, valueDim, scale, window, softcap, slopes, prefix }: AttentionShape,
-  out: Float32Array,
-): Work {
-  const group = heads / kvHeads
-  const longest = Math.max(position + nTokens, prefix)
-  const query = k.arena.scratch('query', heads * headDim * 4)
-  const scoresOfKeys = k.arena.scratch('scores', (longest + keyGroupRows) * 4)
-  const weights = v.arena.scratch('scores', (longest + keyGroupRows) * 4)
-  const sums = v.arena.scratch('sums', valueDim * 4)
-  const keyStride = kvHeads * headDim * 4
-  const valueStride = kvHeads * valueDim * 4
-  const wide = Math.floor(valueDim / 16)
-  const narrow = (valueDim % 16) / 4
-  const { wide: wideSums, narrow: narrowSums } = v.arena.kernels.valueSums
-
-  for (let t = 0; t < nTokens; t++) {
-    const own = position + t
-    const end = Math.max(own + 1, prefix)
-    const begin = window === undefined ? 0 : Math.max(0, own + 1 - window)
-    const count = end - begin
-    k.arena.floats.set(q.subarray(t * heads * headDim, (t + 1) * heads * headDim), query / 4)
-    for (let head = 0; head < heads; head++) {
-      const kvHead = Math.floor(head / group)
-      const keys = k.at + begin * keyStride + kvHead * headDim * 4
-      const rowGroups = Math.ceil(count / keyGroupRows)
-      k.arena.kernels.keyProducts(
-        query + head * headDim * 4,
-        keys,
-        keyStride,
-        headDim / 4,
-        rowGroups,
-        scoresOfKeys,
-      )
-      const scores = k.arena.floats.subarray(scoresOfKeys / 4, scoresOfKeys / 4 + count)
-      const to = v.arena.floats.subarray(weights / 4, weights / 4 + count)
-      const slope = slopes ? slopes[head]! : 0
-      const total = softmaxWeights(scores, { scale, softcap, slope, first: begin - own }, to)
-      const values = v.at + begin * valueStride + kvHead * valueDim * 4
-      if (wide > 0) wideSums(weights, values, valueStride, count, wide, sums)
-      if (narrow > 0) narrowSums(weights, values + wide * 64, valueStride, count, narrow, sums + wide * 64)
-      const from = sums / 4
-      const at = (t * heads + head) * valueDim
-      const found = v.arena.floats
-      for (let i = 0; i < valueDim; i++) out[at + i] = found[from + i]! / total
-      yield
-    }
-  }
-}
-
-// Exponentials of the scores, less the highest; returns their sum. `first` is the way from the token to the first row.
-function softmaxWeights(
-  scores: Float32Array,
-  {
-    scale,
-    softcap,
-    slope,
-    first,
-  }: { scale: number; softcap: number | undefined; slope: number; first: number },
-  weights: Float32Array,
-): number {
-  let highest = -Infinity
-  for (let i = 0; i < scores.length; i++) {
-    let score = scores[i]! * scale
-    if (softcap !== undefined) score = softcap * Math.tanh(score / softcap)
-    score += slope * (first + i)
-    weights[i] = score
-    if (score > highest) highest = score
-  }
-  let total = 0
-  for (let i = 0; i < weights.length; i++) {
-    const weight = Math.exp(weights[i]! - highest)
-    weights[i] = weight
-    total += weight
-  }
-  return total
 }
 
 function isSimd(tensor: CpuTensor): tensor is SimdTensor {
