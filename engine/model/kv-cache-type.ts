@@ -4,12 +4,12 @@ import type { StateType } from '../graph/graph'
 import type { KvCacheChoice } from '../protocol/settings'
 
 /**
- * Half floats on a GPU, where attention waits for memory. A processor converts every value it reads, a rasterizer among them, so there
- * `auto` keeps floats.
+ * Half floats on a GPU, where attention waits for memory, and on a software adapter, where it waits for loads. The cpu backend decodes
+ * every row for every step, so there `auto` keeps floats.
  */
-export function chosenCacheType(choice: KvCacheChoice, { kind, device }: Backend): StateType {
+export function chosenCacheType(choice: KvCacheChoice, { kind }: Backend): StateType {
   if (choice !== 'auto') return choice
-  return kind === 'webgpu' && !device.software ? 'f16' : 'f32'
+  return kind === 'webgpu' ? 'f16' : 'f32'
 }
 
 /** The type itself, or the nearest larger one whose blocks heads of these sizes are made of. */

@@ -1,5 +1,5 @@
 // Rows for turning and appending at once: the result of an attention over what was appended.
-import { GraphBuilder, type Columns } from '../../engine/graph/graph'
+import { GraphBuilder, type Columns, type StateType } from '../../engine/graph/graph'
 import { input, inputRows, manySteps, opCase, type OpCase } from './op-case'
 
 interface Heads {
@@ -24,12 +24,17 @@ export const ropeAppendCases: readonly OpCase[] = [
     { heads: 2, kvHeads: 1, headDim: 18, valueDim: 10, from: 4, rotaryDims: 6 },
   ].flatMap((heads) =>
     (['half', 'interleaved'] as const).flatMap((pairs) =>
-      (['none', 'q k', 'q k v'] as const).map((stack) => ropeAppendCase(heads, pairs, stack)),
+      (['none', 'q k', 'q k v'] as const).flatMap((stack) =>
+        // Half floats take heads of whole units of 8.
+        (heads.headDim % 8 === 0 ? (['f32', 'f16'] as const) : (['f32'] as const)).map((cache) =>
+          ropeAppendCase(heads, pairs, stack, cache),
+        ),
+      ),
     ),
   ),
 ]
 
-function ropeAppendCase(heads: Heads, pairs: 'half' | 'interleaved', stack: Stack): OpCase {
+function ropeAppendCase(heads: Heads, pairs: 'half' | 'interleaved', stack: Stack, cache: StateType): OpCase {
   const g = new GraphBuilder()
   const { headDim, valueDim, rotaryDims } = heads
   const widths = { q: heads.heads * headDim, k: heads.kvHeads * headDim, v: heads.kvHeads * valueDim }
@@ -50,7 +55,10 @@ function ropeAppendCase(heads: Heads, pairs: 'half' | 'interleaved', stack: Stac
   }
   const [q, k, v] = [columns('q'), columns('k'), columns('v')]
   const turned = g.value('tokens', widths.q, 'turned')
-  const [keys, cached] = [{ state: 'keys' }, { state: 'values' }]
+  const [keys, cached] = [
+    { state: 'keys', type: cache },
+    { state: 'values', type: cache },
+  ]
   const table = { weight: 'angles' }
   g.push({ op: 'rope-append', ...heads, q, k, v, table, pairs, keys, values: cached, out: turned })
   const out = g.value('tokens', heads.heads * valueDim, 'attention')
@@ -69,7 +77,7 @@ function ropeAppendCase(heads: Heads, pairs: 'half' | 'interleaved', stack: Stac
     out,
   })
   const { from } = heads
-  const name = `rope-append ${pairs} ${heads.heads}/${heads.kvHeads}x${headDim}, ${rotaryDims} rotary from ${from}, stacked: ${stack}`
+  const name = `rope-append ${pairs} ${heads.heads}/${heads.kvHeads}x${headDim}, ${rotaryDims} rotary from ${from}, stacked: ${stack}, ${cache}`
   return opCase(name, 'rope-append', g, out, {
     weights: {
       ...Object.fromEntries(
@@ -77,7 +85,10 @@ function ropeAppendCase(heads: Heads, pairs: 'half' | 'interleaved', stack: Stac
       ),
       angles: { type: 'f32', rows: 128, cols: rotaryDims },
     },
-    states: { keys: { rows: 128, cols: widths.k }, values: { rows: 128, cols: widths.v } },
+    states: {
+      keys: { rows: 128, cols: widths.k, type: cache },
+      values: { rows: 128, cols: widths.v, type: cache },
+    },
     steps: manySteps,
     tolerance: 1e-10,
   })

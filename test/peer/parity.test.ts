@@ -84,7 +84,7 @@ describe('parity with llama.cpp', function () {
       it(`${name}: ${backend} writes what llama.cpp writes`, () => {
         const ours = engine([
           ...['generate', '--prompt-file', file(), '--max-tokens', String(maxTokens)],
-          ...['--temperature', '0', '--backend', backend],
+          ...['--temperature', '0', '--backend', backend, '--kv', 'f32'],
         ]) as { tokens: number[]; backend: string }
         assert.equal(ours.backend, backend)
         const exact = compare(row('vulkan'), ours.tokens, backend)
@@ -125,7 +125,7 @@ describe('parity with llama.cpp', function () {
   }
 
   function logits(tokens: readonly number[], backend: BackendName, more: readonly string[] = []): unknown {
-    return engine(['logits', '--tokens', tokens.join(','), '--backend', backend, ...more])
+    return engine(['logits', '--tokens', tokens.join(','), '--backend', backend, '--kv', 'f32', ...more])
   }
 
   /** How far we agree, and how sure our model is where it first says something else. */

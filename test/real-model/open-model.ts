@@ -44,7 +44,7 @@ export async function openModel(choice: DeviceChoice): Promise<OpenModel> {
   const checkpoint = await openCheckpoint(modelPath())
   try {
     const model = await loadModel(
-      { checkpoint, backend, contextLength: 256, log: silentLog, progress: noProgress },
+      { checkpoint, backend, contextLength: 256, kvCache: 'f32', log: silentLog, progress: noProgress },
       live,
     )
     return {

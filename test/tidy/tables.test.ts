@@ -67,6 +67,8 @@ function shapeOf(operation: Operation, maxTokens: number): Shape {
   switch (operation.op) {
     case 'append':
       return { ...shape, cache: operation.cache.type ?? 'f32' }
+    case 'rope-append':
+      return { ...shape, cache: operation.keys.type ?? 'f32' }
     case 'attention': {
       const { heads, headDim, valueDim, kvHeads, k, chunks } = operation
       const cache = k.type ?? 'f32'

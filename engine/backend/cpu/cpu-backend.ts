@@ -290,7 +290,9 @@ class CpuExecutable implements Executable {
       case 'rope-append': {
         const { table, keys, values, out } = operation
         const inputs = { q: columns(operation.q), k: columns(operation.k), v: columns(operation.v) }
-        const caches = { keys: stateOf(state, keys).values, values: stateOf(state, values).values }
+        const keep = (cache: StateRef) => (rows: Float32Array) =>
+          this.storage.append(rows, nTokens, position, tensorOf(state, cache))
+        const caches = { keys: keep(keys), values: keep(values) }
         return ropeAppend(inputs, nTokens, position, this.#vector(table), operation, caches, slot(out))
       }
       case 'attention': {

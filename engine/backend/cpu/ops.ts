@@ -137,7 +137,7 @@ export interface ColumnsOf {
   readonly from: number
 }
 
-/** out [T, heads * headDim] is q turned; k turned and v go to rows position + t of the caches. */
+/** out [T, heads * headDim] is q turned; k turned and v are what `keep` gets to append, rows [T, kvHeads * headDim or valueDim]. */
 export function* ropeAppend(
   { q, k, v }: { q: ColumnsOf; k: ColumnsOf; v: ColumnsOf },
   nTokens: number,
@@ -152,18 +152,17 @@ export function* ropeAppend(
     rotaryDims: number
     pairs: 'interleaved' | 'half'
   },
-  caches: { keys: Float32Array; values: Float32Array },
+  keep: { keys: (rows: Float32Array) => Work; values: (rows: Float32Array) => Work },
   out: Float32Array,
 ): Work {
   const { heads, kvHeads, headDim, valueDim } = shape
   const rows = Array.from({ length: nTokens }, (_, t) => position + t)
   const keyCols = kvHeads * headDim
-  const keys = caches.keys.subarray(position * keyCols)
+  const keys = new Float32Array(nTokens * keyCols)
   yield* rope(gather(q, nTokens, heads * headDim), heads * headDim, rows, table, shape, out)
   yield* rope(gather(k, nTokens, keyCols), keyCols, rows, table, shape, keys)
-  const valueCols = kvHeads * valueDim
-  caches.values.set(gather(v, nTokens, valueCols), position * valueCols)
-  yield
+  yield* keep.keys(keys)
+  yield* keep.values(gather(v, nTokens, kvHeads * valueDim))
 }
 
 /** out = the rows of x [T, cols] from row `first` on */

@@ -177,7 +177,7 @@ export function lower(
             stateOf(operation.values),
             slot(out),
           ],
-          { cols: sizes.reduce((sum, size) => sum + size, 0) },
+          { cols: sizes.reduce((sum, size) => sum + size, 0), cache: operation.keys.type ?? 'f32' },
         ),
       ]
     }

@@ -1,7 +1,14 @@
 // Fusion: what is found in a graph, what is left alone because it would change an answer, and what is stacked.
 import assert from 'node:assert/strict'
 import { fuse, type Fusion } from '../../../engine/graph/fuse'
-import { GraphBuilder, outputOf, type Graph, type RopeAxis, type Value } from '../../../engine/graph/graph'
+import {
+  GraphBuilder,
+  outputOf,
+  type Graph,
+  type RopeAxis,
+  type StateType,
+  type Value,
+} from '../../../engine/graph/graph'
 import { makePlan } from '../../../engine/graph/plan'
 
 interface Block {
@@ -12,6 +19,7 @@ interface Block {
   readonly axis?: RopeAxis
   readonly keyTable?: string
   readonly wanted?: readonly Fusion[]
+  readonly cache?: StateType
 }
 
 const plain = 'embed matmul matmul matmul rope append append rope attention'
@@ -46,6 +54,8 @@ const rows: readonly [string, Block, string, string][] = [
   ['somebody else reads the turned q', { reader: 'turned q' }, `${plain} add`, ''],
   ['a way that is not the position', { axis: 'prefix' }, plain, ''],
   ['q and k turn by different tables', { keyTable: 'other' }, plain, ''],
+  ['a cache of half floats', { cache: 'f16' }, 'embed matmul rope-append attention', 'q k v'],
+  ['a cache of blocks', { cache: 'q8_0' }, plain, ''],
 ]
 
 describe('fuse', () => {
@@ -64,7 +74,7 @@ function check(block: Block, operations: string, stacks: string): void {
   assert.ok(fused.graph.operations.every((operation) => slotOf.has(outputOf(operation)?.id ?? 0)))
 }
 
-function build({ bias = '', axis = 'position', keyTable = 'angles', reader }: Block): Graph {
+function build({ bias = '', axis = 'position', keyTable = 'angles', reader, cache = 'f32' }: Block): Graph {
   const g = new GraphBuilder()
   const x = g.value('tokens', 32, 'x')
   g.push({ op: 'embed', table: { weight: 'table' }, scale: 1, out: x })
@@ -81,7 +91,10 @@ function build({ bias = '', axis = 'position', keyTable = 'angles', reader }: Bl
     g.push({ op: 'rope', ...shape, x: from, table: { weight: table }, heads, out })
     return out
   }
-  const [keys, values] = [{ state: 'keys' }, { state: 'values' }]
+  const [keys, values] = [
+    { state: 'keys', type: cache },
+    { state: 'values', type: cache },
+  ]
   g.push({ op: 'append', x: turn(k, 2, keyTable), cache: keys })
   g.push({ op: 'append', x: v, cache: values })
   const turned = turn(q, 4, 'angles')

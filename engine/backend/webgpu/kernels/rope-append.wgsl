@@ -1,5 +1,6 @@
-// What attention needs of one token, at once: q turned to y, k turned and v into the caches. One thread per value: q, then k, then v.
+// What attention needs of one token, at once: q turned to y, k turned and v into the caches. One thread per two columns: q, then k, then v.
 // A stride is the columns of the value that q, k or v is a part of, `first` where it begins there. Turning is that of rope.wgsl.
+// pair-f32.wgsl or pair-f16.wgsl says how the caches keep two columns.
 struct Params {
   q_cols: u32, k_cols: u32, v_cols: u32,
   q_stride: u32, q_first: u32, k_stride: u32, k_first: u32, v_stride: u32, v_first: u32,
@@ -10,9 +11,9 @@ struct Params {
 @group(0) @binding(3) var<storage, read> k: array<f32>;
 @group(0) @binding(4) var<storage, read> v: array<f32>;
 @group(0) @binding(5) var<storage, read> table: array<f32>;
-@group(0) @binding(6) var<storage, read_write> keys: array<f32>;
-@group(0) @binding(7) var<storage, read_write> values: array<f32>;
-@group(0) @binding(8) var<storage, read_write> y: array<f32>;
+@group(0) @binding(6) var<storage, read_write> keys: array<kept>;
+@group(0) @binding(7) var<storage, read_write> values: array<kept>;
+@group(0) @binding(8) var<storage, read_write> y: array<vec2f>;
 
 // How a column turns: x[column] * c + x[partner] * s.
 struct Turn { partner: u32, c: f32, s: f32 }
@@ -21,23 +22,30 @@ struct Turn { partner: u32, c: f32, s: f32 }
 fn main(@builtin(global_invocation_id) id: vec3u) {
   let token = id.y;
   let row = step.position + token;
-  var column = id.x;
+  var column = 2u * id.x;
   if (column < params.q_cols) {
-    let turn = turn_of(column, row);
+    let one = turn_of(column, row);
+    let two = turn_of(column + 1u, row);
     let start = token * params.q_stride + params.q_first;
-    y[token * params.q_cols + column] = q[start + column] * turn.c + q[start + turn.partner] * turn.s;
+    y[(token * params.q_cols + column) / 2u] =
+      vec2f(q[start + column], q[start + column + 1u]) * vec2f(one.c, two.c) +
+      vec2f(q[start + one.partner], q[start + two.partner]) * vec2f(one.s, two.s);
     return;
   }
   column -= params.q_cols;
   if (column < params.k_cols) {
-    let turn = turn_of(column, row);
+    let one = turn_of(column, row);
+    let two = turn_of(column + 1u, row);
     let start = token * params.k_stride + params.k_first;
-    keys[row * params.k_cols + column] = k[start + column] * turn.c + k[start + turn.partner] * turn.s;
+    keys[(row * params.k_cols + column) / 2u] = keep(
+      vec2f(k[start + column], k[start + column + 1u]) * vec2f(one.c, two.c) +
+      vec2f(k[start + one.partner], k[start + two.partner]) * vec2f(one.s, two.s));
     return;
   }
   column -= params.k_cols;
   if (column < params.v_cols) {
-    values[row * params.v_cols + column] = v[token * params.v_stride + params.v_first + column];
+    let start = token * params.v_stride + params.v_first + column;
+    values[(row * params.v_cols + column) / 2u] = keep(vec2f(v[start], v[start + 1u]));
   }
 }
 

@@ -28,6 +28,8 @@ import matvecLanes from './matvec-lanes.wgsl'
 import matvecSubgroups from './matvec-subgroups.wgsl'
 import matvecWorkgroup from './matvec-workgroup.wgsl'
 import multiplyText from './multiply.wgsl'
+import pairF16 from './pair-f16.wgsl'
+import pairF32 from './pair-f32.wgsl'
 import rmsNormText from './rms-norm.wgsl'
 import ropeAppendText from './rope-append.wgsl'
 import ropeText from './rope.wgsl'
@@ -226,11 +228,18 @@ export const kernels: readonly Kernel[] = [
   kernel('rms-norm', 'rms-norm', rmsNormText, { grid: (s, tokens) => [s.rows, tokens] }),
   kernel('layer-norm', 'layer-norm', layerNormText, { grid: (s, tokens) => [s.rows, tokens] }),
   kernel('rope', 'rope', ropeText, { grid: perValue }),
-  kernel('rope-append', 'rope-append', ropeAppendText, { grid: perValue }),
+  kernel('rope-append', 'rope-append', pairF32 + ropeAppendText, {
+    can: (s) => s.cache === 'f32',
+    grid: perPair,
+  }),
+  kernel('rope-append-f16', 'rope-append', roundingText + pairF16 + ropeAppendText, {
+    can: (s) => s.cache === 'f16',
+    grid: perPair,
+  }),
   kernel('append', 'append', appendText, { can: (s) => s.cache === 'f32', grid: perValue }),
   kernel('append-f16', 'append', roundingText + appendF16Text, {
     can: (s) => s.cache === 'f16',
-    grid: (s, tokens) => [Math.ceil(s.cols / 2 / 64), tokens],
+    grid: perPair,
   }),
   kernel('append-q8_0', 'append', roundingText + appendQ8Text, {
     can: (s) => s.cache === 'q8_0',
@@ -300,6 +309,10 @@ function kernel(
 
 function perValue(shape: Shape, tokens: number): readonly [number, number] {
   return [Math.ceil(shape.cols / 64), tokens]
+}
+
+function perPair(shape: Shape, tokens: number): readonly [number, number] {
+  return [Math.ceil(shape.cols / 2 / 64), tokens]
 }
 
 // Heads are read four values at a time, keys and values alike.
