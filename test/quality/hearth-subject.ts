@@ -1,0 +1,122 @@
+// Our completer as an editor uses it, in this process; an ablation is the same with a named change.
+import { createCompleter } from '../../engine/complete/complete'
+import { createLog, silentLog } from '../../engine/base/log'
+import { noProgress } from '../../engine/base/progress'
+import { openLocal } from '../../engine/provider/open-local'
+import type { CompletionRequest, Finished, Provider, TextStream } from '../../engine/provider/provider'
+import { parseSettings, type Settings } from '../../engine/protocol/settings'
+import type { Case } from './case'
+import type { Answer, OpenOptions, Subject } from './subject'
+
+export interface Ablation {
+  name: string
+  what: string
+  usual: boolean
+  settings?: Partial<Settings['completion']>
+  /** Asked by hand, the gates that guard against noise stand open. */
+  trigger?: 'invoked'
+  /** Tokens a second that the model seems to read, by which the completer chooses how much text to give it. Absent: what it really reads. */
+  readsPerSecond?: number
+}
+
+/** What to change is a row here; what it changes must be a setting or a part of the completer. */
+export const ablations: readonly Ablation[] = [
+  { name: 'hearth', what: 'the completer with its default settings, on this machine', usual: true },
+  {
+    name: 'hearth-wide',
+    what: 'the completer as on a machine that reads 8000 tokens a second: all the text it would ever give to the model',
+    usual: true,
+    readsPerSecond: 8000,
+  },
+  {
+    name: 'hearth-invoked',
+    what: 'asked by hand: also where the automatic gates are shut',
+    usual: false,
+    trigger: 'invoked',
+  },
+  { name: 'hearth-short', what: 'at most 16 tokens', usual: false, settings: { maxTokens: 16 } },
+]
+
+// So that the window has settled before the first case: it changes by one level per request.
+const warmUps = 4
+
+export async function openHearth(
+  ablation: Ablation,
+  { model, device }: OpenOptions,
+  signal: AbortSignal,
+): Promise<Subject> {
+  const local = await openLocal(
+    {
+      path: model,
+      model,
+      device,
+      contextLength: 4096,
+      quantize: 'none',
+      kvCache: 'auto',
+      log: silentLog,
+      progress: noProgress,
+    },
+    signal,
+  )
+  const { readsPerSecond } = ablation
+  const provider = readsPerSecond === undefined ? local : withPace(local, readsPerSecond)
+  let outcome = ''
+  let tokens = 0
+  // Nobody types here, so there is no pause to wait for.
+  const settings = { ...parseSettings({}).completion, debounceMs: 0, ...ablation.settings }
+  const completer = createCompleter({
+    provider: () => provider,
+    settings: () => settings,
+    log: createLog((_, text) => (outcome = text)),
+    record: (entry) => {
+      outcome = entry.outcome
+      const { promptTokens = 0, reusedTokens = 0, completionTokens = 0 } = entry.usage ?? {}
+      tokens += promptTokens - reusedTokens + completionTokens
+    },
+  })
+  const ask = async (one: Case, uri: string): Promise<Answer> => {
+    outcome = ''
+    tokens = 0
+    const start = performance.now()
+    const ghost = await completer.complete(
+      {
+        uri,
+        path: one.file.slice(one.file.lastIndexOf('/') + 1),
+        languageId: one.language,
+        text: one.document,
+        offset: one.start,
+        trigger: ablation.trigger ?? 'automatic',
+      },
+      signal,
+    )
+    return { ...(ghost && { ghost }), ms: performance.now() - start, tokens, outcome }
+  }
+  let toWarm = warmUps
+  return {
+    answer: async (one) => {
+      for (; toWarm > 0; toWarm--) await ask(one, `bench:warm-up-${toWarm}`)
+      return ask(one, `bench:${one.id}`)
+    },
+    close: () => local.dispose(),
+  }
+}
+
+/** The same provider, with a prefill that seems to have taken as long as this speed would take. */
+function withPace(provider: Provider, tokensPerSecond: number): Provider {
+  const paced = async function* (request: CompletionRequest, signal: AbortSignal): TextStream {
+    const end: Finished = yield* provider.complete(request, signal)
+    const { promptTokens, reusedTokens } = end.usage
+    const prefillMs = ((promptTokens - reusedTokens) / tokensPerSecond) * 1000
+    return { ...end, usage: { ...end.usage, prefillMs } }
+  }
+  return {
+    info: provider.info,
+    capabilities: provider.capabilities,
+    lost: provider.lost,
+    countTokens: (text) => provider.countTokens(text),
+    complete: paced,
+    chat: (options, signal) => provider.chat(options, signal),
+    resetChat: (signal) => provider.resetChat(signal),
+    dispose: () => provider.dispose(),
+  }
+}
