@@ -5,6 +5,7 @@ import { activationKernel } from './activations'
 import { assemble, type Dialect, type WasmFunction } from './assembler'
 import { manyTokens, oneToken, tileTokens } from './block-kernels'
 import { layouts } from './block-layout'
+import { activateKernel, gatedKernel, sigmoidActivations } from './gated-kernels'
 import { floatKernel, floatTileTokens, floatTypes, type FloatType } from './float-kernels'
 
 /** Arguments are addresses, strides in bytes and counts; see the kernel. */
@@ -48,6 +49,10 @@ function functions(dialect: Dialect): WasmFunction[] {
     ...(Object.keys(floatTypes) as FloatType[]).flatMap((type) => [
       floatKernel(`${type}.one`, type, 1),
       floatKernel(`${type}.tile`, type, floatTileTokens),
+    ]),
+    ...sigmoidActivations.flatMap((activation) => [
+      activateKernel(`activate.${activation}`, activation, dialect),
+      gatedKernel(`gated.${activation}`, activation, dialect),
     ]),
     ...queryTiles.flatMap((tile) =>
       [false, true].map((softcap) => attentionKernel(attentionName(tile, softcap), tile, softcap, dialect)),

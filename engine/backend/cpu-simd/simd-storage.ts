@@ -1,11 +1,11 @@
 // Weights and states in WebAssembly memories, and the operations that read them with SIMD. Whatever has no kernel stays plain.
 import type { TensorType } from '../../format/ggml-types'
-import type { StateType } from '../../graph/graph'
+import type { Activation, StateType } from '../../graph/graph'
 import { EngineError } from '../../protocol/errors'
 import type { WeightSpec } from '../backend'
 import type { AttentionShape } from '../cpu/attention'
 import { append, rowsOf } from '../cpu/cache-rows'
-import type { Work } from '../cpu/ops'
+import type { ColumnsOf, Work } from '../cpu/ops'
 import { PlainStorage } from '../cpu/plain-storage'
 import type { CpuStorage, CpuTensor, Epilogue } from '../cpu/storage'
 import { quants, rowBytes } from '../quants/table'
@@ -16,12 +16,16 @@ import { keyGroupRows } from './attention-kernels'
 import { panelRecordBytes, tileTokens } from './block-kernels'
 import { blockTypes, groupRows } from './block-layout'
 import { floatGroupRows, floatTileTokens, floatTypes, type FloatType } from './float-kernels'
+import { isSigmoidActivation } from './gated-kernels'
 import { compileKernels } from './kernels'
 import { BlockRows } from './pack-rows'
 import { Threads, type Job, type ThreadOptions } from './threads'
 
 /** Bytes read from a file at a time, about. */
 const partBytes = 1 << 20
+
+/** How many multiplications take as long as an exponential. */
+const costOfExponential = 16
 
 interface Place {
   readonly arena: Arena
@@ -123,6 +127,27 @@ export class SimdStorage implements CpuStorage {
     return append(x, nTokens, position, cache)
   }
 
+  activate(activation: Activation, x: Float32Array, count: number, out: Float32Array): Work {
+    const arena = this.#anyArena()
+    if (!arena || !isSigmoidActivation(activation)) return this.#plain.activate(activation, x, count, out)
+    const columns = { x, stride: count, from: 0 }
+    return elementwise(this.#threads, arena, `activate.${activation}`, [columns], 1, count, out)
+  }
+
+  gated(
+    activation: Activation,
+    gate: ColumnsOf,
+    up: ColumnsOf,
+    rows: number,
+    cols: number,
+    out: Float32Array,
+  ): Work {
+    const arena = this.#anyArena()
+    if (!arena || !isSigmoidActivation(activation))
+      return this.#plain.gated(activation, gate, up, rows, cols, out)
+    return elementwise(this.#threads, arena, `gated.${activation}`, [gate, up], rows, cols, out)
+  }
+
   attention(
     q: Float32Array,
     k: CpuTensor,
@@ -161,12 +186,23 @@ export class SimdStorage implements CpuStorage {
       const at = arena.allocate(bytes)
       if (at !== undefined) return { arena, at }
     }
+    const arena = this.#openArena()
+    const at = arena?.allocate(bytes)
+    if (!arena || at === undefined) return undefined
+    this.#arenas.push(arena)
+    return { arena, at }
+  }
+
+  // Where values of a step may lie.
+  #anyArena(): Arena | undefined {
+    const arena = this.#arenas[0] ?? this.#openArena()
+    if (arena && this.#arenas.length === 0) this.#arenas.push(arena)
+    return arena
+  }
+
+  #openArena(): Arena | undefined {
     try {
-      const arena = new Arena(this.#module)
-      const at = arena.allocate(bytes)
-      if (at === undefined) return undefined
-      this.#arenas.push(arena)
-      return { arena, at }
+      return new Arena(this.#module)
     } catch (error) {
       if (error instanceof RangeError) return undefined
       throw error
@@ -273,6 +309,44 @@ function* floatProduct(
   }
   yield* threads.run(job, tile === 1 ? 'one' : 'many', true)
   finish(arena.floats, target / 4, outStride / 4, rows, nTokens, epilogue, out)
+  yield
+}
+
+// A kernel of contiguous values: of every input, then of the result.
+function* elementwise(
+  threads: Threads,
+  arena: Arena,
+  kernel: string,
+  inputs: readonly ColumnsOf[],
+  rows: number,
+  cols: number,
+  out: Float32Array,
+): Work {
+  const quarters = Math.ceil((rows * cols) / 4)
+  const places = [...inputs, out].map((_, i) => arena.scratch(`values ${i}`, quarters * 16))
+  for (const [i, { x, stride, from }] of inputs.entries()) {
+    for (let row = 0; row < rows; row++)
+      arena.floats.set(
+        x.subarray(row * stride + from, row * stride + from + cols),
+        places[i]! / 4 + row * cols,
+      )
+  }
+  yield* threads.run(
+    {
+      arena,
+      kernel,
+      args: [...places, quarters],
+      steps: places.map(() => 16),
+      own: [],
+      count: places.length,
+      units: quarters,
+      products: quarters * 4 * costOfExponential,
+    },
+    rows === 1 ? 'one' : 'many',
+    false,
+  )
+  const target = places.at(-1)! / 4
+  out.set(arena.floats.subarray(target, target + rows * cols))
   yield
 }
 

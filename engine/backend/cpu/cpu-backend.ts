@@ -21,17 +21,7 @@ import { checkPrefix } from '../check-prefix'
 import { checkTogether, takesTogether } from '../check-together'
 import { checkSameShape } from '../check-same-shape'
 import type { KernelTime, Profile } from '../profile'
-import {
-  activate,
-  add,
-  gated,
-  joinHeads,
-  l2Norm,
-  multiply,
-  scaleByPosition,
-  scaleColumns,
-  softcap,
-} from './elementwise-ops'
+import { add, joinHeads, l2Norm, multiply, scaleByPosition, scaleColumns, softcap } from './elementwise-ops'
 import {
   layerNorm,
   rmsNorm,
@@ -321,11 +311,18 @@ class CpuExecutable implements Executable {
       }
       case 'activate': {
         const { activation, x, out } = operation
-        return activate(activation, slot(x), this.#count(x, step), slot(out))
+        return this.storage.activate(activation, slot(x), this.#count(x, step), slot(out))
       }
       case 'gated': {
         const { activation, gate, up, out } = operation
-        return gated(activation, columns(gate), columns(up), this.#rows(out.rows, step), out.cols, slot(out))
+        return this.storage.gated(
+          activation,
+          columns(gate),
+          columns(up),
+          this.#rows(out.rows, step),
+          out.cols,
+          slot(out),
+        )
       }
       case 'add': {
         const { x, scale, y, out } = operation

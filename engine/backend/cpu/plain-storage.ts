@@ -1,11 +1,12 @@
 // Weights as they are in the file, and plain loops over them: the reference, and what is left where nothing faster applies.
-import type { StateType } from '../../graph/graph'
+import type { Activation, StateType } from '../../graph/graph'
 import { EngineError } from '../../protocol/errors'
 import type { Tensor, WeightSpec } from '../backend'
 import { quants, rowBytes } from '../quants/table'
 import { attention, type AttentionShape } from './attention'
 import { append, rowsOf } from './cache-rows'
-import { embed, matmul, type Matrix, type Work } from './ops'
+import { activate, gated } from './elementwise-ops'
+import { embed, matmul, type ColumnsOf, type Matrix, type Work } from './ops'
 import type { CpuStorage, CpuTensor, Epilogue } from './storage'
 
 interface PlainTensor extends CpuTensor {
@@ -60,6 +61,21 @@ export class PlainStorage implements CpuStorage {
 
   append(x: Float32Array, nTokens: number, position: number, cache: CpuTensor): Work {
     return append(x, nTokens, position, cache)
+  }
+
+  activate(activation: Activation, x: Float32Array, count: number, out: Float32Array): Work {
+    return activate(activation, x, count, out)
+  }
+
+  gated(
+    activation: Activation,
+    gate: ColumnsOf,
+    up: ColumnsOf,
+    rows: number,
+    cols: number,
+    out: Float32Array,
+  ): Work {
+    return gated(activation, gate, up, rows, cols, out)
   }
 
   attention(

@@ -1,9 +1,9 @@
 // Where the processor's tensors lie, and the operations that read most of their bytes: what a faster way to compute replaces.
-import type { StateType } from '../../graph/graph'
+import type { Activation, StateType } from '../../graph/graph'
 import { EngineError } from '../../protocol/errors'
 import type { Tensor, WeightSpec } from '../backend'
 import type { AttentionShape } from './attention'
-import type { Work } from './ops'
+import type { ColumnsOf, Work } from './ops'
 
 /** A weight or a state; only the storage that made it knows where its bytes are. */
 export interface CpuTensor extends Tensor {
@@ -35,6 +35,16 @@ export interface CpuStorage {
   matmul(weight: CpuTensor, x: Float32Array, nTokens: number, epilogue: Epilogue, out: Float32Array): Work
   /** cache[position + t] = x[t]; x [T, cols] */
   append(x: Float32Array, nTokens: number, position: number, cache: CpuTensor): Work
+  /** As the plain operations in elementwise-ops.ts. */
+  activate(activation: Activation, x: Float32Array, count: number, out: Float32Array): Work
+  gated(
+    activation: Activation,
+    gate: ColumnsOf,
+    up: ColumnsOf,
+    rows: number,
+    cols: number,
+    out: Float32Array,
+  ): Work
   /** As `attention`, of the states k and v. */
   attention(
     q: Float32Array,
