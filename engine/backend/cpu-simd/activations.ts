@@ -18,7 +18,8 @@ import {
 const largest = 32767
 
 /**
- * Bytes of a record of 32 columns of `tokens` tokens: 16 pairs of int16, each pair for one token after the other; from `scale`
+ * Bytes of a record of 32 columns of `tokens` tokens: 16 pairs of int16, of every 4 columns the even ones and the odd ones, each
+ * pair for one token after the other; from `scale`
  * on a float32 scale per token; from `center` on -8 times the sum of the token's integers (int32), which takes 8 from every
  * quant; from `sum` on that sum times the scale (float32).
  */
@@ -67,6 +68,7 @@ export function activationKernel(name: string, tokens: number): WasmFunction {
         return [
           ...set(halves, i16x8.narrow(round(columns[2 * i]!), round(columns[2 * i + 1]!))),
           ...set(sum, i32x4.add(get(sum), i32x4.dot(get(halves), v128.words(0x00010001)))),
+          ...set(halves, v128.shuffle(get(halves), get(halves), evenBeforeOdd)),
           ...[0, 1, 2, 3].flatMap((lane) =>
             v128.storeLane(get(out), get(halves), lane, (4 * i + lane) * 4 * tokens),
           ),
@@ -81,3 +83,6 @@ export function activationKernel(name: string, tokens: number): WasmFunction {
     ),
   )
 }
+
+// Of each 4 halves: the first, the third, the second, the fourth.
+const evenBeforeOdd = [0, 1, 4, 5, 2, 3, 6, 7, 8, 9, 12, 13, 10, 11, 14, 15]

@@ -39,12 +39,14 @@ export function oneToken(name: string, layout: BlockLayout): WasmFunction {
   const groups = f.parameter()
   const mask = f.local('v128')
   const row = new RowOfRecords(f, layout, 1)
-  const packed = halfLocals(f)
+  const packed = [f.local('v128'), f.local('v128')]
 
   const fourPairs = {
     4: [
-      ...halves((half) => set(packed[half], v128.load(get(row.quants), 16 * half))),
-      ...[0, 1, 2, 3].flatMap((pair) => row.multiply(pair, (half) => nibbles(packed[half], pair, mask))),
+      ...[0, 1].flatMap((i) => set(packed[i]!, v128.load(get(row.quants), 16 * i))),
+      ...[0, 1, 2, 3].flatMap((pair) =>
+        row.multiply(pair, (half) => nibbles(packed[pair >> 1]!, pair & 1, half, mask)),
+      ),
     ],
     8: [0, 1, 2, 3].flatMap((pair) => row.multiply(pair, (half) => row.loadBytes(pair, half))),
   }[layout.bits]
@@ -239,7 +241,7 @@ class Unpacker {
   readonly #to: Local
   readonly #left: Local
   readonly #steps: Local
-  readonly #packed: Halves
+  readonly #packed: Local
   readonly #mask: Local
 
   constructor(f: FunctionBuilder) {
@@ -247,7 +249,7 @@ class Unpacker {
     this.#to = f.local('i32')
     this.#left = f.local('i32')
     this.#steps = f.local('i32')
-    this.#packed = halfLocals(f)
+    this.#packed = f.local('v128')
     this.#mask = f.local('v128')
   }
 
@@ -260,18 +262,18 @@ class Unpacker {
       ...set(this.#left, records),
       ...repeat(
         this.#left,
-        set(this.#steps, i32.value(scales / 32)),
+        set(this.#steps, i32.value(scales / 16)),
         repeat(
           this.#steps,
-          halves((half) => set(this.#packed[half], v128.load(get(this.#from), 16 * half))),
-          [0, 1, 2, 3].flatMap((pair) =>
+          set(this.#packed, v128.load(get(this.#from))),
+          [0, 1].flatMap((pair) =>
             halves((half) => {
-              const values = nibbles(this.#packed[half], pair, this.#mask)
+              const values = nibbles(this.#packed, pair, half, this.#mask)
               return v128.store(get(this.#to), values, 32 * pair + 16 * half)
             }),
           ),
-          increase(this.#from, i32.value(32)),
-          increase(this.#to, i32.value(128)),
+          increase(this.#from, i32.value(16)),
+          increase(this.#to, i32.value(64)),
         ),
         increase(this.#from, i32.value(bytes - scales)),
       ),
@@ -283,10 +285,11 @@ type Halves = readonly [Local, Local]
 
 const nibbleMask = v128.words(0x000f000f)
 
-// Bits 4 * index and on of every 16-bit lane.
-function nibbles(packed: Local, index: number, mask: Local): Code {
-  const shifted = index === 0 ? get(packed) : i16x8.shiftRight(get(packed), 4 * index)
-  return index === 3 ? shifted : v128.and(shifted, get(mask))
+// Of 16 bytes as `quantAt` says: a pair of columns of 4 rows, as 16-bit lanes.
+function nibbles(packed: Local, pair: number, half: 0 | 1, mask: Local): Code {
+  const bits = 8 * pair + 4 * half
+  const shifted = bits === 0 ? get(packed) : i16x8.shiftRight(get(packed), bits)
+  return bits === 12 ? shifted : v128.and(shifted, get(mask))
 }
 
 function halves(make: (half: 0 | 1) => Code): Code {

@@ -74,13 +74,15 @@ export function recordOf({ bits, minimum, part }: BlockLayout): {
   return { scales, minimums, bytes: minimums + (minimum ? groupRows * 4 : 0) }
 }
 
+/** Columns that come together: a kernel takes them as two pairs, even ones and odd ones. */
+export const togetherColumns = 4
+
 /** Where the quant of a row of the group and a column of the record is: its byte, and for 4 bits the shift in it. */
 export function quantAt(bits: 4 | 8, row: number, column: number): { byte: number; shift: number } {
+  const together = Math.floor(column / togetherColumns)
   const half = row >> 2
-  const lane = (row & 3) * 2 + (column & 1)
-  const pair = column >> 1
-  if (bits === 8) return { byte: (pair * 2 + half) * 8 + lane, shift: 0 }
-  // A lane of 16 bits has the quants of 4 pairs, the first in its lowest bits.
-  const nibble = pair & 3
-  return { byte: ((pair >> 2) * 2 + half) * 16 + lane * 2 + (nibble >> 1), shift: (nibble & 1) * 4 }
+  // 16 bytes of 4 rows and 4 columns, the other 4 rows in the high halves of the bytes. Their even bytes are pairs of even columns.
+  if (bits === 4) return { byte: together * 16 + (row & 3) * 4 + (column & 3), shift: 4 * half }
+  const pair = 2 * together + (column & 1)
+  return { byte: (2 * pair + half) * 8 + (row & 3) * 2 + ((column >> 1) & 1), shift: 0 }
 }
