@@ -27,6 +27,11 @@ export interface WeightSpec {
   readonly cols: number
 }
 
+/**
+ * Bytes `offset` to `offset + length` of a weight. They may lie in `into`, which is at least as long, until that is read into again.
+ */
+export type ReadBytes = (offset: number, length: number, into?: Uint8Array) => Promise<Uint8Array>
+
 /** A weight or a state tensor on a device; only the backend that made it can look inside. */
 export interface Tensor {
   readonly label: string
@@ -67,10 +72,7 @@ export interface Backend {
    * Uploads a weight in the file's own layout; `read` is called for consecutive whole rows from the first to the last,
    * so that a matrix larger than memory for buffers never lies in it whole. Throws `out-of-memory`.
    */
-  createWeight(
-    spec: WeightSpec,
-    read: (offset: number, length: number) => Promise<Uint8Array>,
-  ): Promise<Tensor>
+  createWeight(spec: WeightSpec, read: ReadBytes): Promise<Tensor>
   /** Zero-filled tensor, of f32 unless told otherwise. Throws `out-of-memory`. */
   createState(label: string, rows: number, cols: number, type?: StateType): Tensor
   /** Makes `to` a copy of `from`, two states of one shape and type. Enqueued in order with the steps, and returns at once. */

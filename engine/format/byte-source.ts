@@ -7,8 +7,11 @@ export interface ByteSource {
   readonly name: string
   /** In bytes. */
   readonly size: number
-  /** Exactly `length` bytes from `offset`. Throws EngineError `bad-file` when the source ends before that. */
-  read(offset: number, length: number, signal?: AbortSignal): Promise<Uint8Array>
+  /**
+   * Exactly `length` bytes from `offset`; they may lie in `into`, which is at least as long. Throws EngineError `bad-file` when
+   * the source ends before that.
+   */
+  read(offset: number, length: number, signal?: AbortSignal, into?: Uint8Array): Promise<Uint8Array>
   close(): Promise<void>
 }
 
@@ -25,7 +28,7 @@ export async function openFile(path: string): Promise<ByteSource> {
     return {
       name: path,
       size,
-      read: (offset, length, signal) => readHandle(handle, path, size, offset, length, signal),
+      read: (offset, length, signal, into) => readHandle(handle, path, size, offset, length, signal, into),
       close: () => handle.close(),
     }
   } catch (error) {
@@ -77,9 +80,10 @@ async function readHandle(
   offset: number,
   length: number,
   signal?: AbortSignal,
+  into?: Uint8Array,
 ): Promise<Uint8Array> {
   if (!inside(size, offset, length)) throw shortFile(path, size, offset + length)
-  const bytes = new Uint8Array(length)
+  const bytes = into?.subarray(0, length) ?? new Uint8Array(length)
   let done = 0
   while (done < length) {
     signal?.throwIfAborted()

@@ -23,7 +23,10 @@ export interface Checkpoint {
   readonly layout: CheckpointLayout
   readonly metadata: ReadonlyMap<string, MetadataValue>
   readonly tensors: ReadonlyMap<string, TensorInfo>
-  /** Bytes `offset` to `offset + length` of one tensor. Throws EngineError `bad-file` when the file is shorter. */
-  read(tensor: string, offset: number, length: number): Promise<Uint8Array>
+  /**
+   * Bytes `offset` to `offset + length` of one tensor. They may lie in `into`, which is at least as long, until that is read into
+   * again. Throws EngineError `bad-file` when the file is shorter.
+   */
+  read(tensor: string, offset: number, length: number, into?: Uint8Array): Promise<Uint8Array>
   close(): Promise<void>
 }

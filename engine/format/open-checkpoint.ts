@@ -49,7 +49,7 @@ export async function ggufCheckpoint(source: ByteSource, signal?: AbortSignal): 
     layout: 'gguf',
     metadata: parts.metadata,
     tensors: parts.tensors,
-    read: (name, offset, length) => readTensor(source.name, parts.tensors, name, offset, length),
+    read: (name, ...part) => readTensor(source.name, parts.tensors, name, ...part),
     close: () => parts.close(),
   }
 }

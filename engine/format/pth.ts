@@ -37,7 +37,7 @@ export async function openPth(path: string, signal?: AbortSignal): Promise<Tenso
     const tensors = await readPth(source, signal)
     return {
       tensors,
-      read: (name, offset, length) => readTensor(path, tensors, name, offset, length),
+      read: (name, ...part) => readTensor(path, tensors, name, ...part),
       close: () => source.close(),
     }
   } catch (error) {

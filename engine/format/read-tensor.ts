@@ -14,7 +14,7 @@ export interface PlacedTensor extends TensorInfo {
 export interface TensorFile {
   readonly tensors: ReadonlyMap<string, TensorInfo>
   /** As in Checkpoint. */
-  read(tensor: string, offset: number, length: number): Promise<Uint8Array>
+  read(tensor: string, offset: number, length: number, into?: Uint8Array): Promise<Uint8Array>
   close(): Promise<void>
 }
 
@@ -25,6 +25,7 @@ export async function readTensor(
   name: string,
   offset: number,
   length: number,
+  into?: Uint8Array,
 ): Promise<Uint8Array> {
   const tensor = tensors.get(name)
   if (tensor === undefined) {
@@ -39,5 +40,5 @@ export async function readTensor(
       { hint: 'The file does not fit its own metadata. Download it again: hearth models get <model>.' },
     )
   }
-  return tensor.source.read(tensor.offset + offset, length)
+  return tensor.source.read(tensor.offset + offset, length, undefined, into)
 }

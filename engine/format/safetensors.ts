@@ -59,7 +59,7 @@ export async function openSafetensors(location: string, signal?: AbortSignal): P
     }
     return {
       tensors,
-      read: (name, offset, length) => readTensor(location, tensors, name, offset, length),
+      read: (name, ...part) => readTensor(location, tensors, name, ...part),
       close,
     }
   } catch (error) {

@@ -1,14 +1,11 @@
 // Makes a model smaller while it is loaded: matrices of floats become blocks of integers, part by part, never whole in memory.
-import type { WeightSpec } from '../backend/backend'
+import type { ReadBytes, WeightSpec } from '../backend/backend'
 import { encodeQ4_0, encodeQ8_0, type Encode } from '../backend/quants/encode'
 import { quants, rowBytes } from '../backend/quants/table'
 import { byteLength, tensorTypes, type TensorType } from '../format/ggml-types'
 import type { Operation } from '../graph/graph'
 import { EngineError } from '../protocol/errors'
 import type { QuantizeChoice } from '../protocol/settings'
-
-/** Bytes `offset` to `offset + length` of a weight. */
-export type ReadBytes = (offset: number, length: number) => Promise<Uint8Array>
 
 /**
  * The type that a matrix gets. Vectors, rows that are no whole number of blocks and what is quantized already stay as they are.
@@ -68,25 +65,26 @@ export class Quantizer {
 const encoders: Partial<Record<TensorType, Encode>> = { q8_0: encodeQ8_0, q4_0: encodeQ4_0 }
 
 /** Largest part of the stored matrix in memory at a time. */
-const partBytes = 4 << 20
+const partBytes = 1 << 20
 
 function readQuantized(spec: WeightSpec, type: TensorType, encode: Encode, read: ReadBytes): ReadBytes {
-  const { label, cols } = spec
+  const { label, rows: all, cols } = spec
   const { decode } = quants[spec.type]
   const stored = rowBytes(spec.type, cols)
   const stride = rowBytes(type, cols)
   const partRows = Math.max(1, Math.floor(partBytes / stored))
-  return async (offset, length) => {
+  const values = new Float32Array(cols)
+  const part = new Uint8Array(Math.min(partRows, all) * stored)
+  return async (offset, length, into) => {
     const first = offset / stride
     const count = length / stride
     if (!Number.isInteger(first) || !Number.isInteger(count)) {
       throw new EngineError('internal', `bytes ${offset} to ${offset + length} of ${label} are no whole rows`)
     }
-    const out = new Uint8Array(length)
-    const values = new Float32Array(cols)
+    const out = into?.subarray(0, length) ?? new Uint8Array(length)
     for (let row = 0; row < count; row += partRows) {
       const rows = Math.min(partRows, count - row)
-      const bytes = await read((first + row) * stored, rows * stored)
+      const bytes = await read((first + row) * stored, rows * stored, part)
       for (let i = 0; i < rows; i++) {
         decode(bytes, i * stored, cols, values)
         encode(values, cols, out, (row + i) * stride)

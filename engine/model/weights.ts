@@ -1,9 +1,10 @@
 // Where each weight of a graph comes from: a tensor of the file, some of its rows, or numbers computed when the model is loaded.
-import type { Backend, Tensor, WeightSpec } from '../backend/backend'
+import type { Backend, ReadBytes, Tensor, WeightSpec } from '../backend/backend'
+import { readInto } from '../backend/part-reader'
 import { quants, rowBytes } from '../backend/quants/table'
 import type { Checkpoint, TensorInfo } from '../format/checkpoint'
 import { EngineError } from '../protocol/errors'
-import type { Quantizer, ReadBytes } from './quantize'
+import type { Quantizer } from './quantize'
 
 /** From row `from` to before row `to`. */
 export interface RowRange {
@@ -120,7 +121,7 @@ export async function readVector(checkpoint: Checkpoint, tensor: string): Promis
 function storedWeight(checkpoint: Checkpoint, label: string, source: StoredSource): [WeightSpec, ReadBytes] {
   const info = tensorOf(checkpoint, source.tensor)
   const { rows, cols } = matrixOf(info)
-  const read: ReadBytes = (offset, length) => checkpoint.read(info.name, offset, length)
+  const read: ReadBytes = (...part) => checkpoint.read(info.name, ...part)
   const spec = specOf(checkpoint, label, source)
   if (!source.rows) return [spec, read]
   return [spec, readRows(read, source.rows, rowBytes(info.type, rows === 1 ? 1 : cols))]
@@ -152,13 +153,13 @@ function stackedWeight(
 }
 
 function concatenated(pieces: readonly { read: ReadBytes; size: number }[]): ReadBytes {
-  return async (offset, length) => {
-    const bytes = new Uint8Array(length)
+  return async (offset, length, into) => {
+    const bytes = into?.subarray(0, length) ?? new Uint8Array(length)
     let start = 0
     for (const { read, size } of pieces) {
       const first = Math.max(offset, start)
       const end = Math.min(offset + length, start + size)
-      if (first < end) bytes.set(await read(first - start, end - first), first - offset)
+      if (first < end) await readInto(bytes.subarray(first - offset, end - offset), read, first - start)
       start += size
     }
     return bytes
@@ -193,14 +194,16 @@ async function uploadTransposed(
 
 // Byte ranges of the chosen rows, as if they were a tensor of their own.
 function readRows(read: ReadBytes, ranges: readonly RowRange[], stride: number): ReadBytes {
-  return async (offset, length) => {
-    const bytes = new Uint8Array(length)
+  return async (offset, length, into) => {
+    const bytes = into?.subarray(0, length) ?? new Uint8Array(length)
     let start = 0 // of the range, in bytes of the chosen rows
     for (const { from, to } of ranges) {
       const size = (to - from) * stride
       const first = Math.max(offset, start)
       const end = Math.min(offset + length, start + size)
-      if (first < end) bytes.set(await read(from * stride + first - start, end - first), first - offset)
+      if (first < end) {
+        await readInto(bytes.subarray(first - offset, end - offset), read, from * stride + first - start)
+      }
       start += size
     }
     return bytes

@@ -2,7 +2,8 @@
 import type { TensorType } from '../../format/ggml-types'
 import type { Activation, StateType } from '../../graph/graph'
 import { EngineError } from '../../protocol/errors'
-import type { WeightSpec } from '../backend'
+import type { ReadBytes, WeightSpec } from '../backend'
+import { PartReader } from '../part-reader'
 import type { AttentionShape } from '../cpu/attention'
 import { append, rowsOf } from '../cpu/cache-rows'
 import type { ColumnsOf, Work } from '../cpu/ops'
@@ -21,9 +22,6 @@ import { compileKernels } from './kernels'
 import { BlockRows } from './pack-rows'
 import { Threads, type Job, type ThreadOptions } from './threads'
 
-/** Bytes read from a file at a time, about. */
-const partBytes = 1 << 20
-
 /** How many multiplications take as long as an exponential. */
 const costOfExponential = 16
 
@@ -41,6 +39,7 @@ interface SimdTensor extends CpuTensor, Place {
 export class SimdStorage implements CpuStorage {
   readonly #module = compileKernels('standard')
   readonly #plain = new PlainStorage()
+  readonly #reader = new PartReader()
   readonly #threads: Threads
   #arenas: Arena[]
 
@@ -60,10 +59,7 @@ export class SimdStorage implements CpuStorage {
     return this.#threads.helped
   }
 
-  async createWeight(
-    spec: WeightSpec,
-    read: (offset: number, length: number) => Promise<Uint8Array>,
-  ): Promise<CpuTensor> {
+  async createWeight(spec: WeightSpec, read: ReadBytes): Promise<CpuTensor> {
     const { type, rows, cols } = spec
     const blocks = blockTypes[type]
     if (rows === 1 || (!blocks && (!isFloat(type) || cols % 4 !== 0)))
@@ -76,13 +72,10 @@ export class SimdStorage implements CpuStorage {
     if (!place) return this.#plain.createWeight(spec, read)
     const { arena, at } = place
     try {
-      const stride = rowBytes(type, cols)
-      const part = Math.max(1, Math.floor(partBytes / stride))
       const memory = arena.bytes(at, bytes)
-      for (let row = 0; row < rows; row += part) {
-        const data = await read(row * stride, Math.min(part, rows - row) * stride)
-        if (matrix) matrix.pack(data, row, memory)
-        else memory.set(data, row * stride)
+      for await (const part of this.#reader.parts(spec, read, { from: 0, to: rows })) {
+        if (matrix) matrix.pack(part.bytes, part.firstRow, memory)
+        else memory.set(part.bytes, part.firstRow * rowBytes(type, cols))
       }
     } catch (error) {
       arena.free(at)

@@ -16,7 +16,16 @@ import {
 } from '../../graph/graph'
 import type { Plan } from '../../graph/plan'
 import { EngineError } from '../../protocol/errors'
-import type { Backend, DeviceInfo, Executable, SequenceStep, StepInput, Tensor, WeightSpec } from '../backend'
+import type {
+  Backend,
+  DeviceInfo,
+  Executable,
+  ReadBytes,
+  SequenceStep,
+  StepInput,
+  Tensor,
+  WeightSpec,
+} from '../backend'
 import { checkPrefix } from '../check-prefix'
 import { checkTogether, takesTogether } from '../check-together'
 import { checkSameShape } from '../check-same-shape'
@@ -68,10 +77,7 @@ export class CpuBackend implements Backend {
     private readonly profile?: Profile,
   ) {}
 
-  createWeight(
-    spec: WeightSpec,
-    read: (offset: number, length: number) => Promise<Uint8Array>,
-  ): Promise<Tensor> {
+  createWeight(spec: WeightSpec, read: ReadBytes): Promise<Tensor> {
     return this.storage.createWeight(spec, read)
   }
 

@@ -1,7 +1,8 @@
 // Weights as they are in the file, and plain loops over them: the reference, and what is left where nothing faster applies.
 import type { Activation, StateType } from '../../graph/graph'
 import { EngineError } from '../../protocol/errors'
-import type { Tensor, WeightSpec } from '../backend'
+import type { ReadBytes, Tensor, WeightSpec } from '../backend'
+import { readInto } from '../part-reader'
 import { quants, rowBytes } from '../quants/table'
 import { attention, type AttentionShape } from './attention'
 import { append, rowsOf } from './cache-rows'
@@ -14,15 +15,12 @@ interface PlainTensor extends CpuTensor {
 }
 
 export class PlainStorage implements CpuStorage {
-  async createWeight(
-    spec: WeightSpec,
-    read: (offset: number, length: number) => Promise<Uint8Array>,
-  ): Promise<CpuTensor> {
+  async createWeight(spec: WeightSpec, read: ReadBytes): Promise<CpuTensor> {
     const stride = rowBytes(spec.type, spec.cols)
     const bytes = allocate(spec.label, spec.rows * stride)
     const part = Math.max(1, Math.floor((4 << 20) / stride)) * stride
     for (let at = 0; at < bytes.length; at += part) {
-      bytes.set(await read(at, Math.min(part, bytes.length - at)), at)
+      await readInto(bytes.subarray(at, at + part), read, at)
     }
     const tensor: PlainTensor = { ...spec, bytes, values: undefined }
     // Operations read vectors and tables value by value.

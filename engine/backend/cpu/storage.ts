@@ -1,7 +1,7 @@
 // Where the processor's tensors lie, and the operations that read most of their bytes: what a faster way to compute replaces.
 import type { Activation, StateType } from '../../graph/graph'
 import { EngineError } from '../../protocol/errors'
-import type { Tensor, WeightSpec } from '../backend'
+import type { ReadBytes, Tensor, WeightSpec } from '../backend'
 import type { AttentionShape } from './attention'
 import type { ColumnsOf, Work } from './ops'
 
@@ -22,10 +22,7 @@ export interface Epilogue {
 
 export interface CpuStorage {
   /** As `Backend.createWeight`. */
-  createWeight(
-    spec: WeightSpec,
-    read: (offset: number, length: number) => Promise<Uint8Array>,
-  ): Promise<CpuTensor>
+  createWeight(spec: WeightSpec, read: ReadBytes): Promise<CpuTensor>
   /** As `Backend.createState`. */
   createState(label: string, rows: number, cols: number, type?: StateType): CpuTensor
   destroy(tensor: CpuTensor): void

@@ -2,9 +2,10 @@
 import { tensorTypes, type TensorType } from '../../format/ggml-types'
 import type { StateType } from '../../graph/graph'
 import { EngineError } from '../../protocol/errors'
-import type { Tensor, WeightSpec } from '../backend'
+import type { ReadBytes, Tensor, WeightSpec } from '../backend'
+import type { PartReader } from '../part-reader'
 import type { Planes } from '../quants/pack'
-import { chunkValues, quants, rowBytes } from '../quants/table'
+import { chunkValues, quants } from '../quants/table'
 import { bufferUsage } from './usage'
 
 /** Consecutive rows of a matrix in buffers of their own. */
@@ -33,13 +34,27 @@ export function rowsPerBand(type: TensorType, cols: number, maxBindingBytes: num
   return Math.floor(maxBindingBytes / perRow / 2) * 2
 }
 
+/** Memory that a part passes on its way to the device, the same for every part. */
+export class PlaneMemory {
+  #quants = new Uint32Array(0)
+  #scales = new Uint32Array(0)
+
+  /** Planes of so many words, with whatever was there before. */
+  planes(quantWords: number, scaleWords: number): Planes {
+    if (this.#quants.length < quantWords) this.#quants = new Uint32Array(quantWords)
+    if (this.#scales.length < scaleWords) this.#scales = new Uint32Array(scaleWords)
+    return { quants: this.#quants.subarray(0, quantWords), scales: this.#scales.subarray(0, scaleWords) }
+  }
+}
+
 /** Uploads a matrix part by part. Throws `out-of-memory`. */
 export async function uploadWeight(
   device: GPUDevice,
   id: number,
   spec: WeightSpec,
   maxBindingBytes: number,
-  read: (offset: number, length: number) => Promise<Uint8Array>,
+  read: ReadBytes,
+  { reader, memory }: { reader: PartReader; memory: PlaneMemory },
 ): Promise<GpuTensor> {
   // Vectors are read value by value by kernels that know f32 only.
   const type = spec.rows === 1 ? 'f32' : spec.type
@@ -54,8 +69,7 @@ export async function uploadWeight(
     )
   }
   const bands: Band[] = []
-  const row = rowBytes(spec.type, cols)
-  const partRows = Math.max(2, Math.floor((4 << 20) / row / 2) * 2)
+  const { quantWords, scaleBytes } = quants[type]
   try {
     for (let firstRow = 0; firstRow < rows; firstRow += bandRows) {
       const band = await createBand(
@@ -67,13 +81,13 @@ export async function uploadWeight(
         Math.min(bandRows, rows - firstRow),
       )
       bands.push(band)
-      for (let at = 0; at < band.rows; at += partRows) {
-        const n = Math.min(partRows, band.rows - at)
-        const bytes = await read((firstRow + at) * row, n * row)
-        const planes = packRows(spec.type, type, bytes, n, cols)
-        const { quantWords, scaleBytes } = quants[type]
-        device.queue.writeBuffer(band.quants, at * chunks * quantWords * 4, planes.quants)
-        if (band.scales) device.queue.writeBuffer(band.scales, at * chunks * scaleBytes, planes.scales)
+      // Two rows may share a word of scales.
+      const range = { from: firstRow, to: firstRow + band.rows, step: 2 }
+      for await (const part of reader.parts(spec, read, range)) {
+        const planes = packRows(spec.type, type, part.bytes, part.rows, cols, memory)
+        const at = (part.firstRow - firstRow) * chunks
+        device.queue.writeBuffer(band.quants, at * quantWords * 4, planes.quants)
+        if (band.scales) device.queue.writeBuffer(band.scales, at * scaleBytes, planes.scales)
       }
     }
   } catch (error) {
@@ -181,16 +195,15 @@ function packRows(
   bytes: Uint8Array,
   rows: number,
   cols: number,
+  memory: PlaneMemory,
 ): Planes {
   const chunks = rows * Math.ceil(cols / chunkValues)
   const { quantWords, scaleBytes, pack } = quants[type]
-  const planes = {
-    quants: new Uint32Array(chunks * quantWords),
-    scales: new Uint32Array(Math.ceil((chunks * scaleBytes) / 4)),
-  }
+  const planes = memory.planes(chunks * quantWords, Math.ceil((chunks * scaleBytes) / 4))
   if (type !== fileType) {
     // Only vectors change type, and a vector has one row.
-    quants[fileType].decode(bytes, 0, cols, new Float32Array(planes.quants.buffer))
+    planes.quants.fill(0, cols)
+    quants[fileType].decode(bytes, 0, cols, new Float32Array(planes.quants.buffer, 0, cols))
     return planes
   }
   const { block } = tensorTypes[type]

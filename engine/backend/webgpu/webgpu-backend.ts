@@ -5,10 +5,20 @@ import type { Fusion } from '../../graph/fuse'
 import { grownBy, isPerSequence, type StateType } from '../../graph/graph'
 import type { Plan } from '../../graph/plan'
 import { EngineError } from '../../protocol/errors'
-import type { Backend, DeviceInfo, Executable, SequenceStep, StepInput, Tensor, WeightSpec } from '../backend'
+import type {
+  Backend,
+  DeviceInfo,
+  Executable,
+  ReadBytes,
+  SequenceStep,
+  StepInput,
+  Tensor,
+  WeightSpec,
+} from '../backend'
 import { checkPrefix } from '../check-prefix'
 import { checkSameShape } from '../check-same-shape'
 import { checkTogether, takesTogether } from '../check-together'
+import { PartReader } from '../part-reader'
 import type { Profile } from '../profile'
 import { variantName } from './compose'
 import { copyBandwidth } from './copy-bandwidth'
@@ -23,6 +33,7 @@ import {
   destroyTensor,
   outOfMemory,
   padded,
+  PlaneMemory,
   stateRowBytes,
   uploadWeight,
   type GpuTensor,
@@ -63,6 +74,7 @@ export class WebGpuBackend implements Backend {
   readonly #step: GPUBuffer
   readonly #nothing: GPUBuffer
   readonly #executables = new Set<GpuExecutable>()
+  readonly #upload = { reader: new PartReader(), memory: new PlaneMemory() }
   #nextId = 0
   #disposed = false
   /** What went wrong outside of any awaited call; the next read tells. */
@@ -115,12 +127,16 @@ export class WebGpuBackend implements Backend {
     })
   }
 
-  async createWeight(
-    spec: WeightSpec,
-    read: (offset: number, length: number) => Promise<Uint8Array>,
-  ): Promise<Tensor> {
+  async createWeight(spec: WeightSpec, read: ReadBytes): Promise<Tensor> {
     this.#check()
-    return uploadWeight(this.#open.device, this.#nextId++, spec, this.device.maxBindingBytes, read)
+    return uploadWeight(
+      this.#open.device,
+      this.#nextId++,
+      spec,
+      this.device.maxBindingBytes,
+      read,
+      this.#upload,
+    )
   }
 
   createState(label: string, rows: number, cols: number, type: StateType = 'f32'): Tensor {
