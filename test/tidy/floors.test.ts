@@ -46,6 +46,11 @@ const outside: readonly { name: RegExp; places: readonly string[]; why: string }
     why: 'the rest works on bytes and text it is given, and so can be tested without a disk',
   },
   {
+    name: /^node:v8$/,
+    places: ['engine/main.ts'],
+    why: 'when garbage is collected is decided once for the process',
+  },
+  {
     name: /^node:worker_threads$/,
     places: ['engine/backend/cpu-simd/threads.ts'],
     why: 'products are shared in one place, and nothing else runs beside the loop of events',
