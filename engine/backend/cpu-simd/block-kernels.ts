@@ -27,18 +27,21 @@ export const tileTokens = 4
 export const panelRecordBytes = 2 * recordColumns * groupRows
 
 /**
- * (weights, activations, out, records, groups): out[group * 8 + row] = the products of `groups` groups of rows of `records`
- * records each with one token. Both counts are one at least.
+ * (weights, activations, out, outStride, records, groups): out[token][group * 8 + row] = the products of `groups` groups of rows
+ * of `records` records each with `tokens` tokens, one or two: as many as have their sums in registers beside the quants, which
+ * are unpacked where they are multiplied. outStride is the bytes from one token's row to the next. Both counts are one at least.
  */
-export function oneToken(name: string, layout: BlockLayout): WasmFunction {
+export function fewTokens(name: string, layout: BlockLayout, tokens: 1 | 2): WasmFunction {
   const f = new FunctionBuilder(name)
   const weights = f.parameter()
   const activations = f.parameter()
   const out = f.parameter()
+  const outStride = f.parameter()
   const records = f.parameter()
   const groups = f.parameter()
+  const target = f.local('i32')
   const mask = f.local('v128')
-  const row = new RowOfRecords(f, layout, 1)
+  const row = new RowOfRecords(f, layout, tokens)
   const packed = [f.local('v128'), f.local('v128')]
 
   const fourPairs = {
@@ -61,7 +64,11 @@ export function oneToken(name: string, layout: BlockLayout): WasmFunction {
         body: fourPairs,
       }),
       set(weights, get(row.record)),
-      row.store(get(out), 0),
+      set(target, get(out)),
+      Array.from({ length: tokens }, (_, t) => [
+        ...row.store(get(target), t),
+        ...increase(target, get(outStride)),
+      ]).flat(),
       increase(out, i32.value(4 * groupRows)),
     ),
   )

@@ -3,7 +3,7 @@ import { attentionName } from './attention'
 import { attentionKernel, queryTiles } from './attention-kernels'
 import { activationKernel } from './activations'
 import { assemble, type Dialect, type WasmFunction } from './assembler'
-import { manyTokens, oneToken, tileTokens } from './block-kernels'
+import { fewTokens, manyTokens, tileTokens } from './block-kernels'
 import { layouts } from './block-layout'
 import { activateKernel, gatedKernel, sigmoidActivations } from './gated-kernels'
 import { floatKernel, floatTileTokens, floatTypes, type FloatType } from './float-kernels'
@@ -12,7 +12,7 @@ import { floatKernel, floatTileTokens, floatTypes, type FloatType } from './floa
 export type Kernel = (...numbers: number[]) => void
 
 export interface Kernels {
-  readonly activations: { readonly one: Kernel; readonly tile: Kernel }
+  readonly activations: { readonly one: Kernel; readonly two: Kernel; readonly tile: Kernel }
 }
 
 /** Compiles the module. Throws where WebAssembly has no shared memory, or not these instructions. */
@@ -31,19 +31,23 @@ export function instantiate(
 /** The same by what they do. */
 export function bindKernels(exports: Readonly<Record<string, Kernel>>): Kernels {
   const kernel = (name: string): Kernel => exports[name]!
-  const both = <A extends string, B extends string>(name: string, a: A, b: B): Record<A | B, Kernel> =>
-    ({ [a]: kernel(`${name}.${a}`), [b]: kernel(`${name}.${b}`) }) as Record<A | B, Kernel>
   return {
-    activations: both('activations', 'one', 'tile'),
+    activations: {
+      one: kernel('activations.one'),
+      two: kernel('activations.two'),
+      tile: kernel('activations.tile'),
+    },
   }
 }
 
 function functions(dialect: Dialect): WasmFunction[] {
   return [
     activationKernel('activations.one', 1),
+    activationKernel('activations.two', 2),
     activationKernel('activations.tile', tileTokens),
     ...Object.entries(layouts).flatMap(([name, layout]) => [
-      oneToken(`${name}.one`, layout),
+      fewTokens(`${name}.one`, layout, 1),
+      fewTokens(`${name}.two`, layout, 2),
       manyTokens(`${name}.many`, layout),
     ]),
     ...(Object.keys(floatTypes) as FloatType[]).flatMap((type) => [

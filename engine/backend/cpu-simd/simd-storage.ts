@@ -25,6 +25,9 @@ import { Threads, type Job, type ThreadOptions } from './threads'
 /** How many multiplications take as long as an exponential. */
 const costOfExponential = 16
 
+/** Kernels that unpack quants where they multiply them, by their tokens. */
+const fewTokens: Readonly<Record<number, 'one' | 'two' | undefined>> = { 1: 'one', 2: 'two' }
+
 interface Place {
   readonly arena: Arena
   readonly at: number
@@ -228,7 +231,8 @@ function* blockProduct(
   out: Float32Array,
 ): Work {
   const { activations } = arena.kernels
-  const tile = nTokens === 1 ? 1 : tileTokens
+  const few = fewTokens[nTokens]
+  const tile = few ? nTokens : tileTokens
   const tiles = Math.ceil(nTokens / tile)
   const source = arena.scratch('x', tiles * tile * cols * 4)
   const tileBytes = records * activationRecord(tile).bytes
@@ -240,21 +244,21 @@ function* blockProduct(
 
   arena.floats.set(x.subarray(0, nTokens * cols), source / 4)
   arena.floats.fill(0, source / 4 + nTokens * cols, source / 4 + tiles * tile * cols)
-  const round = tile === 1 ? activations.one : activations.tile
+  const round = activations[few ?? 'tile']
   for (let t = 0; t < tiles * tile; t++) {
     round(source + t * cols * 4, rounded + Math.floor(t / tile) * tileBytes + (t % tile) * 4, records)
   }
   const products = groups * groupRows * cols * tiles * tile
   const groupOut = groupRows * 4
   const job: Job =
-    tile === 1
+    few !== undefined
       ? {
           arena,
-          kernel: `${layout}.one`,
-          args: [at, rounded, target, records, groups],
+          kernel: `${layout}.${few}`,
+          args: [at, rounded, target, outStride, records, groups],
           steps: [groupBytes, 0, groupOut],
           own: [],
-          count: 4,
+          count: 5,
           units: groups,
           products,
         }
@@ -268,7 +272,8 @@ function* blockProduct(
           units: groups,
           products,
         }
-  yield* threads.run(job, tile === 1 ? 'one' : 'many', true)
+  // The time of two tokens would not compare with that of one.
+  yield* threads.run(job, few ? 'one' : 'many', nTokens !== 2)
   finish(arena.floats, target / 4, outStride / 4, rows, nTokens, epilogue, out)
   yield
 }
