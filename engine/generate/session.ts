@@ -230,14 +230,19 @@ export class Session implements Disposable {
   /** Logits of the last token, or with a draft of the last token and of every one of the draft. */
   async #step(tokens: readonly number[], turn: Turn, draft: readonly number[] = []): Promise<Float32Array> {
     const outputs = draft.length > 0 ? 'all' : 'last'
+    const alone = async (): Promise<Float32Array> => {
+      const start = performance.now()
+      const all = [...tokens, ...draft]
+      const result = await this.model.forward(this.#state, all, { outputs }, turn.signal)
+      if (tokens.length === 1) this.#costs.measured(all.length, performance.now() - start)
+      return result
+    }
+    const [token] = tokens
     try {
-      const logits = await turn.step(async () => {
-        const start = performance.now()
-        const all = [...tokens, ...draft]
-        const result = await this.model.forward(this.#state, all, { outputs }, turn.signal)
-        if (tokens.length === 1) this.#costs.measured(all.length, performance.now() - start)
-        return result
-      })
+      const logits =
+        token !== undefined && tokens.length + draft.length === 1
+          ? await turn.decode({ decoder: this.model, sequence: { state: this.#state, token }, alone })
+          : await turn.step(alone)
       this.#tokens.push(...tokens)
       return logits
     } catch (error) {

@@ -121,14 +121,16 @@ for (const name of ['pth-6-bf16-world/model.pth', 'gguf-7-f32/model.gguf']) {
       using session = new Session(model, 400)
       const abort = new AbortController()
       let steps = 0
+      const step = <T>(work: () => Promise<T>): Promise<T> => {
+        if (++steps === 3) abort.abort()
+        abort.signal.throwIfAborted()
+        return work()
+      }
       const cancelled = await drain(
         session.generate(first, options(4), {
           signal: abort.signal,
-          step: (work) => {
-            if (++steps === 3) abort.abort()
-            abort.signal.throwIfAborted()
-            return work()
-          },
+          step,
+          decode: (one) => step(() => one.alone()),
         }),
       )
       const end = await ask(session, first, 4)

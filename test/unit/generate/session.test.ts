@@ -190,7 +190,7 @@ describe('session', () => {
       const inner = scheduler.enter('typing', stop.signal)
       let steps = 0
       const counted = {
-        signal: inner.signal,
+        ...inner,
         step: async <T>(work: () => Promise<T>): Promise<T> => {
           const result = await inner.step(work)
           if (++steps === 1) stop.abort()

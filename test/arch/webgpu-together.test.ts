@@ -1,0 +1,4 @@
+// Common steps on the driver that the environment names.
+import { checkTogether } from './check-together'
+
+checkTogether('webgpu')
