@@ -13,6 +13,7 @@ const line = v.object({
     ms: v.number(),
     tokens: v.number(),
     outcome: v.string(),
+    raw: v.optional(v.string()),
   }),
 })
 
@@ -30,8 +31,12 @@ export class AnswerStore {
       const read = v.safeParse(v.pipe(v.string(), v.parseJson(), line), text)
       // A line that was torn when a run ended is a case to do again.
       if (!read.success) continue
-      const { ghost, ...rest } = read.output.answer
-      this.#answers.set(read.output.id, { ...rest, ...(ghost && { ghost }) })
+      const { ghost, raw, ...rest } = read.output.answer
+      this.#answers.set(read.output.id, {
+        ...rest,
+        ...(ghost && { ghost }),
+        ...(raw !== undefined && { raw }),
+      })
     }
   }
 

@@ -99,7 +99,7 @@ async function main(): Promise<void> {
   const text = [
     `# Completion bench: ${facts.model} on ${device}, ${date}\n`,
     `${facts.machine}. ${facts.cases} cases, seed ${facts.seed}. Packages left out: ${facts.packagesLeftOut.join(', ') || 'none'}.`,
-    `In brackets: 95% intervals (Wilson's for shares, bootstrap for means).\n`,
+    `In brackets: 95% intervals (Wilson's for shares, bootstrap for means). Times mean something only where nothing else ran.\n`,
     markdown(rows, 'llama.vscode'),
   ].join('\n')
   tell(text)
@@ -196,6 +196,7 @@ function picture(one: Case, answer: Answer | undefined, syntax: Syntax): string 
     `=== ${one.kind} ${one.id}: ${verdict}; ${answer?.outcome ?? ''}`,
     `${before}⟦${answer?.ghost?.text ?? ''}⟧${after}`,
     `--- was: ${one.expected}`,
+    ...(answer?.raw === undefined ? [] : [`--- model: ${JSON.stringify(answer.raw)}`]),
   ].join('\n')
 }
 

@@ -5,7 +5,7 @@ import { noProgress } from '../../engine/base/progress'
 import { openLocal } from '../../engine/provider/open-local'
 import type { CompletionRequest, Finished, Provider, TextStream } from '../../engine/provider/provider'
 import { parseSettings, type Settings } from '../../engine/protocol/settings'
-import type { Case } from './case'
+import type { Case, Ghost } from './case'
 import type { Answer, OpenOptions, Subject } from './subject'
 
 export interface Ablation {
@@ -17,6 +17,8 @@ export interface Ablation {
   trigger?: 'invoked'
   /** Tokens a second that the model seems to read, by which the completer chooses how much text to give it. Absent: what it really reads. */
   readsPerSecond?: number
+  /** Shows what the model wrote as it is. It was stopped where the completer stops it. */
+  uncut?: true
 }
 
 /** What to change is a row here; what it changes must be a setting or a part of the completer. */
@@ -34,6 +36,7 @@ export const ablations: readonly Ablation[] = [
     usual: false,
     trigger: 'invoked',
   },
+  { name: 'hearth-uncut', what: 'without the filters after the model', usual: false, uncut: true },
   { name: 'hearth-short', what: 'at most 16 tokens', usual: false, settings: { maxTokens: 16 } },
 ]
 
@@ -61,6 +64,7 @@ export async function openHearth(
   const { readsPerSecond } = ablation
   const provider = readsPerSecond === undefined ? local : withPace(local, readsPerSecond)
   let outcome = ''
+  let raw: string | undefined
   let tokens = 0
   // Nobody types here, so there is no pause to wait for.
   const settings = { ...parseSettings({}).completion, debounceMs: 0, ...ablation.settings }
@@ -70,12 +74,14 @@ export async function openHearth(
     log: createLog((_, text) => (outcome = text)),
     record: (entry) => {
       outcome = entry.outcome
+      raw = entry.text
       const { promptTokens = 0, reusedTokens = 0, completionTokens = 0 } = entry.usage ?? {}
       tokens += promptTokens - reusedTokens + completionTokens
     },
   })
   const ask = async (one: Case, uri: string): Promise<Answer> => {
     outcome = ''
+    raw = undefined
     tokens = 0
     const start = performance.now()
     const ghost = await completer.complete(
@@ -89,7 +95,14 @@ export async function openHearth(
       },
       signal,
     )
-    return { ...(ghost && { ghost }), ms: performance.now() - start, tokens, outcome }
+    const shown = ablation.uncut && raw !== undefined ? uncut(one, raw) : ghost
+    return {
+      ...(shown && { ghost: shown }),
+      ...(raw !== undefined && { raw }),
+      ms: performance.now() - start,
+      tokens,
+      outcome,
+    }
   }
   let toWarm = warmUps
   return {
@@ -99,6 +112,12 @@ export async function openHearth(
     },
     close: () => local.dispose(),
   }
+}
+
+/** The prompt keeps back the last space before the cursor, so that the model writes it. */
+function uncut({ document, start }: Case, raw: string): Ghost | undefined {
+  const text = document[start - 1] === ' ' && raw.startsWith(' ') ? raw.slice(1) : raw
+  return text === '' ? undefined : { text, start, end: start }
 }
 
 /** The same provider, with a prefill that seems to have taken as long as this speed would take. */

@@ -48,6 +48,7 @@ export async function openLlamaCpp({ model, device }: OpenOptions): Promise<Subj
       const ghost = ghostOf(document, offset, text)
       return {
         ...(ghost && { ghost }),
+        raw: text,
         ms: performance.now() - start,
         tokens: promptTokens + generatedTokens,
         outcome: ghost ? 'suggested' : text === '' ? 'the model ended at once' : 'repeats what follows',

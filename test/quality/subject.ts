@@ -10,6 +10,8 @@ export interface Answer {
   tokens: number
   /** Why there is no ghost, or how the text ended. */
   outcome: string
+  /** What the model wrote, before anything was cut. */
+  raw?: string
 }
 
 export interface Subject {

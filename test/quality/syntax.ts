@@ -41,7 +41,7 @@ export class Syntax {
   /** Throws where `npm ci --prefix test/quality` has not run. */
   static async load(): Promise<Syntax> {
     const require = createRequire(path.resolve('test', 'quality', 'package.json'))
-    const folder = path.dirname(require.resolve('@vscode/tree-sitter-wasm'))
+    const folder = path.dirname(installed(() => require.resolve('@vscode/tree-sitter-wasm')))
     const { Parser, Language } = require('@vscode/tree-sitter-wasm') as TreeSitter
     const wasm = (name: string): Uint8Array => readFileSync(path.join(folder, `${name}.wasm`))
     await Parser.init({ wasmBinary: wasm('tree-sitter') })
@@ -68,6 +68,14 @@ export class Syntax {
   /** Nodes that the parser could not make sense of, or had to invent. */
   errors(language: LanguageId, text: string): number {
     return this.parse(language, text, countErrors)
+  }
+}
+
+function installed(resolve: () => string): string {
+  try {
+    return resolve()
+  } catch {
+    throw new Error('The parsers are not installed: npm ci --ignore-scripts --prefix test/quality')
   }
 }
 
