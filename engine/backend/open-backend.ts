@@ -15,7 +15,7 @@ export type DeviceChoice = 'auto' | 'webgpu' | 'cpu' | 'cpu-reference'
 
 export interface OpenedBackend {
   readonly backend: Backend
-  /** Which device and why, as one sentence. */
+  /** Which device and why, as one sentence; it is logged, too. */
   readonly reason: string
 }
 
@@ -25,6 +25,12 @@ export interface OpenedBackend {
  * Throws `no-gpu` when WebGPU was asked for by name and is not there.
  */
 export async function openBackend(choice: DeviceChoice, log: Log, profile?: Profile): Promise<OpenedBackend> {
+  const opened = await choose(choice, log, profile)
+  log.info(opened.reason)
+  return opened
+}
+
+async function choose(choice: DeviceChoice, log: Log, profile?: Profile): Promise<OpenedBackend> {
   if (choice === 'cpu') return cpu('hearth.device is "cpu".', log, profile)
   if (choice === 'cpu-reference') {
     const backend = new CpuBackend(new PlainStorage(), profile)

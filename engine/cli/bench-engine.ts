@@ -1,4 +1,5 @@
 // This engine as a subject of `hearth bench`: the session that answers requests, without text around it.
+import type { Backend } from '../backend/backend'
 import { openBackend, type DeviceChoice } from '../backend/open-backend'
 import type { Profile } from '../backend/profile'
 import type { Log } from '../base/log'
@@ -7,7 +8,7 @@ import type { Checkpoint } from '../format/checkpoint'
 import { greedy } from '../generate/sampler'
 import { Scheduler } from '../generate/scheduler'
 import { Session } from '../generate/session'
-import { loadModel } from '../model/model'
+import { loadModel, type Model } from '../model/model'
 import type { KvCacheChoice, QuantizeChoice } from '../protocol/settings'
 import type { Subject } from './bench-subject'
 
@@ -33,13 +34,18 @@ export interface EngineSubject extends Subject {
   copyBandwidth(): Promise<number>
 }
 
-/** Loads the model as for a request. Throws what opening a device or loading a model throws. */
-export async function openEngine(
+export interface BenchModel {
+  readonly model: Model
+  readonly backend: Backend
+  readonly close: () => void
+}
+
+/** Throws what opening a device or loading a model throws. */
+export async function openBenchModel(
   openCheckpoint: () => Promise<Checkpoint>,
   options: EngineOptions,
   signal: AbortSignal,
-): Promise<EngineSubject> {
-  const start = performance.now()
+): Promise<BenchModel> {
   const checkpoint = await openCheckpoint()
   try {
     const { backend } = await openBackend(options.device, options.log, options.profile)
@@ -48,32 +54,51 @@ export async function openEngine(
         { ...options, checkpoint, backend, contextLength: options.capacity },
         signal,
       )
-      const session = new Session(model, options.capacity)
-      if (backend.kind === 'webgpu') await session.warmUp(signal)
-      const loadMs = performance.now() - start
-      return {
-        facts: { name: 'Hearth', backend: backend.kind, device: backend.device.name, loadMs },
-        architecture: model.config.architecture,
-        kind: backend.kind,
-        software: backend.device.software,
-        vocabulary: model.tokenizer.size,
-        copyBandwidth: () => backend.copyBandwidth(),
-        run: (prompt, gen, abort) => runOnce(session, prompt, gen, abort),
-        // In KiB on every system.
-        peakRssBytes: () => process.resourceUsage().maxRSS * 1024,
-        close: () => {
-          session[Symbol.dispose]()
-          model[Symbol.dispose]()
-          backend.dispose()
-          return Promise.resolve()
-        },
+      const close = (): void => {
+        model[Symbol.dispose]()
+        backend.dispose()
       }
+      return { model, backend, close }
     } catch (error) {
       backend.dispose()
       throw error
     }
   } finally {
     await checkpoint.close()
+  }
+}
+
+/** Loads the model as for a request. Throws as `openBenchModel`. */
+export async function openEngine(
+  openCheckpoint: () => Promise<Checkpoint>,
+  options: EngineOptions,
+  signal: AbortSignal,
+): Promise<EngineSubject> {
+  const start = performance.now()
+  const { model, backend, close } = await openBenchModel(openCheckpoint, options, signal)
+  try {
+    const session = new Session(model, options.capacity)
+    if (backend.kind === 'webgpu') await session.warmUp(signal)
+    const loadMs = performance.now() - start
+    return {
+      facts: { name: 'Hearth', backend: backend.kind, device: backend.device.name, loadMs },
+      architecture: model.config.architecture,
+      kind: backend.kind,
+      software: backend.device.software,
+      vocabulary: model.tokenizer.size,
+      copyBandwidth: () => backend.copyBandwidth(),
+      run: (prompt, gen, abort) => runOnce(session, prompt, gen, abort),
+      // In KiB on every system.
+      peakRssBytes: () => process.resourceUsage().maxRSS * 1024,
+      close: () => {
+        session[Symbol.dispose]()
+        close()
+        return Promise.resolve()
+      },
+    }
+  } catch (error) {
+    close()
+    throw error
   }
 }
 

@@ -3,9 +3,10 @@ import type { Checkpoint } from '../format/checkpoint'
 import { openCheckpoint } from '../format/open-checkpoint'
 import { EngineError } from '../protocol/errors'
 import { ensureModel } from '../provider/hub'
-import { openEngine, type EngineSubject } from './bench-engine'
+import { openEngine, type EngineOptions, type EngineSubject } from './bench-engine'
 import { openLlamaCpp } from './bench-llama-cpp'
 import { benchLookup } from './bench-lookup'
+import { describePositions, measurePositions } from './bench-positions'
 import { describeProfile, profileEngine } from './bench-profile'
 import { describeMeasured, describeRatios } from './bench-report'
 import { measureRounds, ratiosOf, type Measured, type Ratios } from './bench-rounds'
@@ -24,6 +25,7 @@ const optionNames = [
   'answerFile',
   'gen',
   'repeat',
+  'at',
   'profile',
   'vs',
   'json',
@@ -32,63 +34,88 @@ const optionNames = [
 
 type BenchOptions = Options<(typeof optionNames)[number]>
 
+/** What else `bench` can measure than how fast it reads and writes; each by itself. */
+const kinds = [
+  ['promptFile', '--prompt-file'],
+  ['at', '--at'],
+  ['profile', '--profile'],
+  ['vs', '--vs'],
+] as const satisfies readonly (readonly [keyof BenchOptions, string])[]
+
 export const bench: Run = async (context, _args, raw) => {
   const options = parseOptions(optionNames, raw)
-  if (options.promptFile !== undefined && !options.profile) {
-    await benchLookup(context, options)
-    return exitCodes.ok.code
-  }
-  checkTogether(options)
-  const needed = Math.max(...options.promptTokens) + options.gen + 1
-  if (needed > options.context) {
-    throw new EngineError('bad-request', `${needed} tokens do not fit the window of ${options.context}.`, {
-      hint: 'Give a larger --context, or fewer tokens.',
+  const given = kinds.filter(([name]) => options[name] !== undefined && options[name] !== false)
+  const [kind, another] = given.map(([, flag]) => flag)
+  if (another !== undefined) {
+    throw new EngineError('bad-request', `${kind ?? ''} and ${another} do not go together.`, {
+      hint: 'Measure one after the other.',
     })
   }
-  // A multiple of what llama.cpp rounds to, so that both keep room for as many tokens.
-  const capacity = Math.ceil(needed / 256) * 256
-  const work = options.profile ? profile : compare
-  await withModelFile(context, options, capacity, (source) => work(context, source, options, capacity))
+  if (kind === '--prompt-file') await benchLookup(context, options)
+  else if (kind === '--at') await positions(context, options)
+  else if (kind === '--profile') await profile(context, options)
+  else await speeds(context, options)
   return exitCodes.ok.code
 }
 
-function checkTogether({ profile, vs, promptFile }: BenchOptions): void {
-  const other = vs === undefined ? promptFile && '--prompt-file' : '--vs'
-  if (!profile || other === undefined) return
-  throw new EngineError('bad-request', `--profile and ${other} do not go together.`, {
-    hint: 'Measure one after the other.',
-  })
-}
-
-async function compare(
-  context: CommandContext,
-  source: ModelSource,
-  options: BenchOptions,
-  capacity: number,
-): Promise<void> {
-  const found = await measure(context, source, options, capacity)
+async function speeds(context: CommandContext, options: BenchOptions): Promise<void> {
+  const capacity = capacityOf(options, Math.max(...options.promptTokens) + options.gen + 1)
+  const found = await withModelFile(context, options, capacity, (source) =>
+    measure(context, source, options, capacity),
+  )
   context.terminal.endProgress()
   await tell(context, found, options)
 }
 
-async function profile(
-  { terminal, signal }: CommandContext,
-  { name, open }: ModelSource,
-  options: BenchOptions,
-  capacity: number,
-): Promise<void> {
+async function profile(context: CommandContext, options: BenchOptions): Promise<void> {
+  const { promptTokens: prompts, gen, repeat: rounds = 3 } = options
+  const capacity = capacityOf(options, Math.max(...prompts) + gen + 1)
+  await withModelFile(context, options, capacity, async ({ name, open }) => {
+    const settings = { ...engineOptions(context, options, capacity), prompts, gen, rounds }
+    const found = await profileEngine(open, settings, reportAbout(name, context), context.signal)
+    await tellFound(context, options, name, found, describeProfile)
+  })
+}
+
+async function positions(context: CommandContext, options: BenchOptions): Promise<void> {
+  const { at = [], gen, repeat: rounds = 5 } = options
+  const capacity = capacityOf(options, Math.max(...at) + gen + 1)
+  await withModelFile(context, options, capacity, async ({ name, open }) => {
+    const settings = { ...engineOptions(context, options, capacity), positions: at, gen, rounds }
+    const found = await measurePositions(open, settings, reportAbout(name, context), context.signal)
+    await tellFound(context, options, name, found, describePositions)
+  })
+}
+
+/** Tokens of the state to make, a multiple of what llama.cpp rounds to, so that both keep room for as many. Throws `bad-request`. */
+function capacityOf({ context }: BenchOptions, needed: number): number {
+  if (needed > context) {
+    throw new EngineError('bad-request', `${needed} tokens do not fit the window of ${context}.`, {
+      hint: 'Give a larger --context, or fewer tokens.',
+    })
+  }
+  return Math.ceil(needed / 256) * 256
+}
+
+function engineOptions({ terminal }: CommandContext, options: BenchOptions, capacity: number): EngineOptions {
   const { log, progress } = terminal
-  const { quantize, kv: kvCache, promptTokens: prompts, gen, repeat: rounds = 3, json } = options
-  const found = await profileEngine(
-    open,
-    { device: chosenDevice(options), capacity, quantize, kvCache, log, progress, prompts, gen, rounds },
-    (fraction) => progress.report(fraction, `Measuring ${name}`),
-    signal,
-  )
+  const { quantize, kv: kvCache } = options
+  return { device: chosenDevice(options), capacity, quantize, kvCache, log, progress }
+}
+
+function reportAbout(name: string, { terminal }: CommandContext): (fraction: number) => void {
+  return (fraction) => terminal.progress.report(fraction, `Measuring ${name}`)
+}
+
+async function tellFound<T>(
+  { terminal }: CommandContext,
+  { json }: BenchOptions,
+  model: string,
+  found: T,
+  describe: (found: T) => string,
+): Promise<void> {
   terminal.endProgress()
-  await terminal.out(
-    json ? `${JSON.stringify({ model: name, ...found })}\n` : `${name} ${describeProfile(found)}`,
-  )
+  await terminal.out(json ? `${JSON.stringify({ model, ...found })}\n` : `${model} ${describe(found)}`)
 }
 
 /** The model to measure: opened by us, and as a file for another program. */
@@ -128,26 +155,22 @@ interface Found {
 }
 
 async function measure(
-  { terminal, signal }: CommandContext,
+  context: CommandContext,
   source: ModelSource,
   options: BenchOptions,
   capacity: number,
 ): Promise<Found> {
-  const { log, progress } = terminal
-  const { quantize, kv, gen, vs } = options
+  const { signal } = context
+  const { gen, vs } = options
   const rounds = options.repeat ?? (vs === undefined ? 3 : 5)
-  const engine = await openEngine(
-    source.open,
-    { device: chosenDevice(options), capacity, quantize, kvCache: kv, log, progress },
-    signal,
-  )
+  const engine = await openEngine(source.open, engineOptions(context, options, capacity), signal)
   const subjects: Subject[] = [engine]
   try {
     if (vs !== undefined) subjects.push(await openPeer(source, engine, capacity, signal))
     const found = await measureRounds(
       subjects,
       { prompts: options.promptTokens, gen, rounds, vocabulary: engine.vocabulary },
-      (fraction) => progress.report(fraction, `Measuring ${source.name}`),
+      reportAbout(source.name, context),
       signal,
     )
     const [ours, peer] = found.measured

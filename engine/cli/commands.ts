@@ -116,6 +116,7 @@ export const commands: readonly Command[] = [
       'answerFile',
       'gen',
       'repeat',
+      'at',
       'profile',
       'vs',
       'json',

@@ -12,9 +12,8 @@ export const logits: Run = async (context, _args, raw) => {
   const options = parseOptions(['tokens', 'all', 'json', ...modelOptionNames], raw)
   const { terminal, signal } = context
   return withCheckpoint(context, options.model, async (checkpoint) => {
-    const { backend, reason } = await openBackend(chosenDevice(options), terminal.log)
+    const { backend } = await openBackend(chosenDevice(options), terminal.log)
     try {
-      terminal.log.info(reason)
       const { log, progress } = terminal
       const load = {
         checkpoint,

@@ -35,6 +35,12 @@ const real = (low: number, high: number) =>
   )
 const flag = v.optional(v.boolean(once), false)
 const text = v.pipe(v.string(once), v.nonEmpty('must not be empty'))
+const tokenCounts = v.pipe(
+  v.string(once),
+  v.regex(/^\d{1,7}(,\d{1,7})*$/, 'must be numbers of tokens with commas between them, such as 128,512'),
+  v.transform((list) => list.split(',').map(Number)),
+  v.everyItem((tokens) => tokens >= 1 && tokens <= 1048576, 'must be numbers from 1 to 1048576'),
+)
 const device = v.picklist(['auto', 'webgpu', 'cpu', 'cpu-reference'], 'must be auto, webgpu or cpu')
 
 /** `--max-tokens` is the key `maxTokens`. */
@@ -117,18 +123,7 @@ export const optionRows = {
   promptTokens: {
     flag: '--prompt <LIST>',
     help: 'Tokens to read, such as 128,512 (default: 128)',
-    schema: v.optional(
-      v.pipe(
-        v.string(once),
-        v.regex(
-          /^\d{1,7}(,\d{1,7})*$/,
-          'must be numbers of tokens with commas between them, such as 128,512',
-        ),
-        v.transform((list) => list.split(',').map(Number)),
-        v.everyItem((tokens) => tokens >= 1 && tokens <= 1048576, 'must be numbers from 1 to 1048576'),
-      ),
-      '128',
-    ),
+    schema: v.optional(tokenCounts, '128'),
   },
   gen: {
     flag: '--gen <N>',
@@ -139,6 +134,11 @@ export const optionRows = {
     flag: '--repeat <N>',
     help: 'Runs to take the median of (default: 3, with --vs 5)',
     schema: v.optional(whole(1, 100)),
+  },
+  at: {
+    flag: '--at <LIST>',
+    help: 'Measure a token after so many others, in turns, such as 100,32000',
+    schema: v.optional(tokenCounts),
   },
   profile: {
     flag: '--profile',

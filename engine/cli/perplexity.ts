@@ -14,9 +14,8 @@ export const perplexity: Run = async (context, [file = ''], raw) => {
   const { terminal, signal } = context
   const text = await readText(file)
   return withCheckpoint(context, options.model, async (checkpoint) => {
-    const { backend, reason } = await openBackend(chosenDevice(options), terminal.log)
+    const { backend } = await openBackend(chosenDevice(options), terminal.log)
     try {
-      terminal.log.info(reason)
       const { log, progress } = terminal
       using model = await loadModel(
         {

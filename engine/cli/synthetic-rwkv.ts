@@ -10,8 +10,9 @@ interface Shape {
   narrow?: Readonly<Record<'w' | 'a' | 'v' | 'g', number>>
 }
 
-/** World models: 5.2 of 0.4 and 1.5 billion parameters, 7 of 0.1 and 1.5. */
+/** World models: 5 of 0.1, 5.2 of 0.4 and 1.5 billion parameters, 7 of 0.1 and 1.5. */
 export const rwkvShapes: Readonly<Record<string, Shape | undefined>> = {
+  'rwkv5-0.1b': { architecture: 'rwkv5', layers: 12, hidden: 768, ffn: 2688 },
   'rwkv5-0.4b': { architecture: 'rwkv5', layers: 24, hidden: 1024, ffn: 3584 },
   'rwkv5-1.5b': { architecture: 'rwkv5', layers: 24, hidden: 2048, ffn: 7168 },
   'rwkv7-0.1b': {

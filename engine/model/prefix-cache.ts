@@ -30,6 +30,10 @@ export class PrefixCache extends ModelState {
     return this.cache.capacity
   }
 
+  get bytes(): number {
+    return this.cache.bytes
+  }
+
   // Without a prefix every rewind goes back to nothing, see below.
   get takesBack(): boolean {
     return this.#prefix > 0

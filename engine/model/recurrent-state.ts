@@ -1,6 +1,6 @@
 // What a recurrent model remembers: a few numbers for each layer, however long the sequence. Copies of them are the only way back.
 import type { Backend, Tensor } from '../backend/backend'
-import { ModelState } from './state'
+import { bytesOf as bytesOfTensors, ModelState } from './state'
 
 export interface StateShape {
   readonly rows: number
@@ -46,6 +46,10 @@ export class RecurrentState extends ModelState {
     return this.#length
   }
 
+  get bytes(): number {
+    return this.#sets.reduce((sum, set) => sum + bytesOfTensors(set), 0)
+  }
+
   begin(): void {
     this.#torn = true
   }
@@ -76,8 +80,11 @@ export class RecurrentState extends ModelState {
   }
 
   [Symbol.dispose](): void {
-    const sets = [this.tensors, ...this.#free, ...this.#snapshots.map(({ tensors }) => tensors)]
-    for (const set of sets) for (const tensor of set.values()) this.backend.destroy(tensor)
+    for (const set of this.#sets) for (const tensor of set.values()) this.backend.destroy(tensor)
+  }
+
+  get #sets(): readonly TensorSet[] {
+    return [this.tensors, ...this.#free, ...this.#snapshots.map(({ tensors }) => tensors)]
   }
 
   get #newest(): Snapshot {

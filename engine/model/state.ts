@@ -1,5 +1,6 @@
 // What a model remembers of a sequence, so that a token is computed once.
 import type { Backend, Tensor } from '../backend/backend'
+import { byteLength } from '../format/ggml-types'
 import type { StateType } from '../graph/graph'
 
 /** A growing sequence's memory. A KV cache can go back to any length, a recurrent state only to a checkpoint. */
@@ -16,6 +17,8 @@ export interface State extends Disposable {
   rewind(length: number): number
   /** Marks the current length as a point to which a recurrent state can return; free for a KV cache. */
   checkpoint(): void
+  /** Memory that it holds on the device, with all copies, in bytes. */
+  readonly bytes: number
 }
 
 /** A state as a model's steps see it. */
@@ -41,6 +44,7 @@ export abstract class ModelState implements State {
   abstract advance(count: number): void
   abstract rewind(length: number): number
   abstract checkpoint(): void
+  abstract readonly bytes: number;
   abstract [Symbol.dispose](): void
 }
 
@@ -78,6 +82,10 @@ export class KvCache extends ModelState {
     return this.#length
   }
 
+  get bytes(): number {
+    return bytesOf(this.tensors)
+  }
+
   begin(): void {
     // Rows beyond the length are nobody's, whatever a failed step left there.
   }
@@ -98,4 +106,10 @@ export class KvCache extends ModelState {
   [Symbol.dispose](): void {
     for (const tensor of this.tensors.values()) this.backend.destroy(tensor)
   }
+}
+
+export function bytesOf(tensors: ReadonlyMap<string, Tensor>): number {
+  let bytes = 0
+  for (const { type, rows, cols } of tensors.values()) bytes += rows * byteLength(type, cols)
+  return bytes
 }

@@ -53,7 +53,7 @@ export async function openLocal(options: OpenLocalOptions, signal: AbortSignal):
       if (backend.kind === 'webgpu') await provider.warmUp(signal)
       info.loadMs = performance.now() - start
       options.log.info(
-        `Loaded ${options.model} (${info.architecture}) on ${device} in ${Math.round(info.loadMs)} ms. ${reason}`,
+        `Loaded ${options.model} (${info.architecture}) on ${device} in ${Math.round(info.loadMs)} ms.`,
       )
       return provider
     } catch (error) {

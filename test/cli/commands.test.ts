@@ -6,6 +6,7 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import os from 'node:os'
 import path from 'node:path'
+import type { PositionCosts } from '../../engine/cli/bench-positions'
 import type { DeviceProfile } from '../../engine/cli/bench-profile'
 import type { Speed } from '../../engine/cli/bench-rounds'
 import { commands } from '../../engine/cli/commands'
@@ -300,6 +301,26 @@ describe('commands', function () {
       assert.ok(kernelMs <= profiledMs.max)
     }
   })
+
+  for (const [kind, file] of [
+    ['a KV cache', tinyFile],
+    ['a recurrent state', 'test/fixtures/tiny-rwkv/pth-5.2-bf16'],
+  ] as const) {
+    it(`bench --at, with ${kind}`, async () => {
+      const args = ['--at', '4,40', '--gen', '3', '--repeat', '2']
+      const found = await json<PositionCosts>('bench', '--model', file, '--backend', 'cpu', ...args)
+      assert.deepEqual([found.rounds, found.gen], [2, 3])
+      assert.deepEqual(
+        found.positions.map(({ position }) => position),
+        [4, 40],
+      )
+      for (const { msPerToken } of found.positions) assert.ok(msPerToken.min > 0)
+      const { median, min, max } = found.ratio
+      assert.ok(0 < min && min <= median && median <= max)
+      assert.ok(found.stateBytes > 0)
+      assert.equal(found.stateGrowthBytes, 0)
+    })
+  }
 
   it('doctor', async () => {
     const found = await json<{

@@ -56,7 +56,7 @@ export async function openDevice(log: Log, { exactTimestamps = false } = {}): Pr
       hint: 'Set hearth.engine.nodePath to a Node.js 20 or newer, or hearth.device to "cpu".',
     })
   }
-  log.info(`device: ${open.adapter.name} (${open.adapter.backend})`)
+  log.debug(`device: ${open.adapter.name} (${open.adapter.backend})`)
   return open
 }
 

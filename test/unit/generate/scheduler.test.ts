@@ -289,6 +289,7 @@ const nothing: State = {
   takesBack: true,
   rewind: () => 0,
   checkpoint: () => undefined,
+  bytes: 0,
   [Symbol.dispose]: () => undefined,
 }
 
