@@ -76,6 +76,7 @@ const suites = [
   },
   { name: 'cli-disk', takes: (file) => file.startsWith('cli/disk-'), needs: ['mount'], minutes: 2 },
   { name: 'cli-pip', takes: (file) => file.startsWith('cli/pip-'), needs: ['pip'], minutes: 3 },
+  { name: 'bench', takes: inFolder('bench'), needs: ['lavapipe'], env: lavapipe, minutes: 5 },
   { name: 'webview', takes: inFolder('webview'), needs: ['chromium', 'tools'], minutes: 5 },
   {
     name: 'real-model',

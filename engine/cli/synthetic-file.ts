@@ -16,27 +16,37 @@ export async function withGgufFile<T>(
   signal: AbortSignal,
   work: (file: string) => Promise<T>,
 ): Promise<T> {
+  const folder = await mkdtemp(path.join(os.tmpdir(), 'hearth-bench-'))
+  try {
+    const file = path.join(folder, 'model.gguf')
+    await writeGgufFile(checkpoint, file, signal)
+    return await work(file)
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+/** Throws as `withGgufFile`. */
+export async function writeGgufFile(
+  checkpoint: Checkpoint,
+  file: string,
+  signal: AbortSignal,
+): Promise<void> {
   if (checkpoint.layout !== 'gguf') {
     throw new EngineError('bad-request', `${checkpoint.path} cannot be written as a GGUF file.`, {
       hint: 'Give the shape of a transformer.',
     })
   }
-  const folder = await mkdtemp(path.join(os.tmpdir(), 'hearth-bench-'))
+  const tensors = [...checkpoint.tensors.values()]
+  const header = describe(checkpoint.metadata, tensors)
+  const bytes = header.length + tensors.reduce((sum, tensor) => sum + aligned(tensor.bytes), 0)
+  await checkFreeSpace(path.dirname(file), bytes)
+  const handle = await open(file, 'w')
   try {
-    const file = path.join(folder, 'model.gguf')
-    const tensors = [...checkpoint.tensors.values()]
-    const header = describe(checkpoint.metadata, tensors)
-    await checkFreeSpace(folder, header.length + tensors.reduce((sum, { bytes }) => sum + aligned(bytes), 0))
-    const handle = await open(file, 'w')
-    try {
-      await handle.write(header)
-      for (const tensor of tensors) await writeTensor(handle, checkpoint, tensor, signal)
-    } finally {
-      await handle.close()
-    }
-    return await work(file)
+    await handle.write(header)
+    for (const tensor of tensors) await writeTensor(handle, checkpoint, tensor, signal)
   } finally {
-    await rm(folder, { recursive: true, force: true })
+    await handle.close()
   }
 }
 
