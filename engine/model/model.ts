@@ -197,10 +197,12 @@ export class Model implements Disposable {
     for (const tensor of this.weights.values()) this.backend.destroy(tensor)
   }
 
-  // Few sizes, because each is compiled: one token, a chunk, and doubles of it for prompts that must come in one step. A draft's logits
-  // are all wanted, and a plan for few tokens keeps the memory for them small.
+  // Few sizes, because each is compiled: one token, a few, a chunk, and doubles of it for prompts that must come in one step. What was
+  // typed since the last prompt is a few tokens, and kernels for a chunk may compute more of them than there are. A draft's logits are
+  // all wanted, and a plan for few tokens keeps the memory for them small.
   #planned(tokens: number, chunk: number, outputs: 'last' | 'all'): number {
     if (tokens === 1) return 1
+    if (tokens <= fewTokens && fewTokens <= chunk) return fewTokens
     if (outputs === 'all' && tokens <= draftPlan) return Math.min(draftPlan, chunk)
     let size = chunk
     while (size < tokens) size *= 2
@@ -249,6 +251,9 @@ function checked(state: State): ModelState {
   if (state instanceof ModelState) return state
   throw new EngineError('internal', 'This state belongs to another kind of model.')
 }
+
+/** Tokens of the plan for what was typed since the last prompt. */
+const fewTokens = 8
 
 /** Tokens of the plan for a few of which all logits are wanted. */
 const draftPlan = 16

@@ -2,9 +2,6 @@
 // of x as in matvec-lanes: each fetches one token's vec4 and subgroupBroadcast spreads it.
 @group(0) @binding(4) var<storage, read> x: array<vec4f>;
 
-// Per token the sums of the lane's four rows.
-alias Sums = array<vec4f, 8>;
-
 // Where tokens 4 to 7 lie: in lanes 4 to 7, or in a second load.
 const second = select(0u, 4u, lanes == 8u);
 
@@ -24,7 +21,15 @@ fn main(
   let far_row = min(token + 4u + mine, last) * params.chunks * 8u;
   // Eight, but a constant would be unrolled, and lavapipe takes half a minute to compile so many loads.
   let parts = min(8u, params.cols);
-  var sums = Sums();
+  // Per token the sums of the lane's four rows; variables and not an array, which would stay in memory because of the loop below.
+  var s0 = vec4f();
+  var s1 = vec4f();
+  var s2 = vec4f();
+  var s3 = vec4f();
+  var s4 = vec4f();
+  var s5 = vec4f();
+  var s6 = vec4f();
+  var s7 = vec4f();
   for (var chunk = 0u; chunk < params.chunks; chunk++) {
     let a = load_chunk(first.x + chunk);
     let b = load_chunk(first.y + chunk);
@@ -38,34 +43,26 @@ fn main(
       let wb = weights4(b, i);
       let wc = weights4(c, i);
       let wd = weights4(d, i);
-      sums[0] += products(wa, wb, wc, wd, subgroupBroadcast(near, 0u));
-      sums[1] += products(wa, wb, wc, wd, subgroupBroadcast(near, 1u));
-      sums[2] += products(wa, wb, wc, wd, subgroupBroadcast(near, 2u));
-      sums[3] += products(wa, wb, wc, wd, subgroupBroadcast(near, 3u));
-      sums[4] += products(wa, wb, wc, wd, subgroupBroadcast(far, second));
-      sums[5] += products(wa, wb, wc, wd, subgroupBroadcast(far, second + 1u));
-      sums[6] += products(wa, wb, wc, wd, subgroupBroadcast(far, second + 2u));
-      sums[7] += products(wa, wb, wc, wd, subgroupBroadcast(far, second + 3u));
+      s0 += products(wa, wb, wc, wd, subgroupBroadcast(near, 0u));
+      s1 += products(wa, wb, wc, wd, subgroupBroadcast(near, 1u));
+      s2 += products(wa, wb, wc, wd, subgroupBroadcast(near, 2u));
+      s3 += products(wa, wb, wc, wd, subgroupBroadcast(near, 3u));
+      s4 += products(wa, wb, wc, wd, subgroupBroadcast(far, second));
+      s5 += products(wa, wb, wc, wd, subgroupBroadcast(far, second + 1u));
+      s6 += products(wa, wb, wc, wd, subgroupBroadcast(far, second + 2u));
+      s7 += products(wa, wb, wc, wd, subgroupBroadcast(far, second + 3u));
     }
   }
-  store_token(rows, token, sums[0]);
-  store_token(rows, token + 1u, sums[1]);
-  store_token(rows, token + 2u, sums[2]);
-  store_token(rows, token + 3u, sums[3]);
-  store_token(rows, token + 4u, sums[4]);
-  store_token(rows, token + 5u, sums[5]);
-  store_token(rows, token + 6u, sums[6]);
-  store_token(rows, token + 7u, sums[7]);
+  // A loop, because so many inlined stores take lavapipe a second to compile.
+  let sums = array<vec4f, 8>(s0, s1, s2, s3, s4, s5, s6, s7);
+  let tokens = min(8u, step.n_tokens - token);
+  for (var t = 0u; t < tokens; t++) {
+    for (var r = 0u; r < 4u; r++) {
+      if (rows[r] < params.rows) { store(rows[r], token + t, sums[t][r]); }
+    }
+  }
 }
 
 fn products(a: vec4f, b: vec4f, c: vec4f, d: vec4f, v: vec4f) -> vec4f {
   return vec4f(dot(a, v), dot(b, v), dot(c, v), dot(d, v));
-}
-
-fn store_token(rows: vec4u, token: u32, sums: vec4f) {
-  if (token >= step.n_tokens) { return; }
-  if (rows.x < params.rows) { store(rows.x, token, sums.x); }
-  if (rows.y < params.rows) { store(rows.y, token, sums.y); }
-  if (rows.z < params.rows) { store(rows.z, token, sums.z); }
-  if (rows.w < params.rows) { store(rows.w, token, sums.w); }
 }

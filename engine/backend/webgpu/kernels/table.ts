@@ -23,6 +23,7 @@ import lanes4 from './lanes-4.wgsl'
 import lanes8 from './lanes-8.wgsl'
 import matmulInterface from './matmul.wgsl'
 import matmulLanes from './matmul-lanes.wgsl'
+import matmulLanes16 from './matmul-lanes-16.wgsl'
 import matmulTile from './matmul-tile.wgsl'
 import matvecLanes from './matvec-lanes.wgsl'
 import matvecSubgroups from './matvec-subgroups.wgsl'
@@ -213,8 +214,14 @@ export const kernels: readonly Kernel[] = [
     enable: ['subgroups'],
     grid: (s, tokens) => [Math.ceil(s.rows / 32), Math.ceil(tokens / 8)],
   }),
+  kernel('matmul-16-lanes-8', 'matmul', matmulInterface + matmulLanes16, {
+    when: (s, d) => isFewLanes(d) && s.maxTokens > 8,
+    can: (s, d) => s.maxTokens > 1 && s.cols % 32 === 0 && hasLanes(d, 8),
+    enable: ['subgroups'],
+    grid: (s, tokens) => [Math.ceil(s.rows / 32), Math.ceil(tokens / 16)],
+  }),
   kernel('matmul-lanes-8', 'matmul', matmulInterface + lanes8 + matmulLanes, {
-    when: (_, d) => isFewLanes(d),
+    when: (s, d) => isFewLanes(d) && s.maxTokens <= 8,
     can: (s, d) => s.maxTokens > 1 && s.cols % 32 === 0 && hasLanes(d, 8),
     enable: ['subgroups'],
     grid: (s, tokens) => [Math.ceil(s.rows / 32), Math.ceil(tokens / 8)],
