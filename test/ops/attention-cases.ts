@@ -53,6 +53,7 @@ export const attentionCases: readonly OpCase[] = [
       [2, 1, 256, 'f16'],
       [9, 3, 64, 'q8_0'],
       [5, 1, 32, 'q8_0'],
+      [2, 2, 32, 'q8_0'],
       [6, 3, 96, 'q8_0'],
       [2, 1, 256, 'q8_0'],
     ] as const

@@ -79,6 +79,9 @@ function shapeOf(operation: Operation, maxTokens: number): Shape {
       return { ...shape, activation: operation.activation }
     case 'matmul':
       return { ...shape, rows: operation.out.cols, cols: operation.x.cols }
+    case 'wkv-5':
+    case 'wkv-7':
+      return { ...shape, cols: operation.r.cols, headDim: operation.r.cols / operation.heads }
     default:
       return shape
   }

@@ -1,5 +1,5 @@
 // Attention with online softmax (Milakov and Gimelshein, 2018) on software adapters, where the number of loads is the cost: a workgroup
-// is one subgroup, and takes as many queries of one head of keys and values as it has lanes, tokens and heads alike. It goes over the
+// is one subgroup, and takes `queries` of one head of keys and values, tokens and heads alike; it has as many lanes or more. It goes over the
 // rows in blocks of four per lane. For scores a lane has four rows and the queries are spread, for sums a lane has four columns and the
 // weights are. No barriers, no memory that lanes share.
 struct Params {
@@ -31,9 +31,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) su
   let v_shift = kv_head * v_units;
 
   // Queries in the order of their tokens; lanes beyond the last one repeat it.
-  let queries = step.n_tokens * heads;
-  let first_query = group.y * lanes;
-  let query = min(first_query + mine, queries - 1u);
+  let count = step.n_tokens * heads;
+  let first_query = group.y * queries;
+  let query = min(first_query + min(mine, queries - 1u), count - 1u);
   let token = query / heads;
   let head = kv_head * heads + query % heads;
   let q_start = (token * params.heads + head) * k_units;
@@ -45,19 +45,19 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) su
   if (params.has_slopes != 0u) { slope = slopes[head]; }
   // What any of the queries sees.
   let first_own = step.position + first_query / heads;
-  let last_own = step.position + min(first_query + lanes - 1u, queries - 1u) / heads;
+  let last_own = step.position + min(first_query + queries - 1u, count - 1u) / heads;
   let first = first_own + 1u - min(first_own + 1u, params.window);
   let stop = max(last_own + 1u, prefix);
 
   // Lane i has what belongs to query i, but of sums its own columns.
   var highest = lowest;
-  var totals = array<f32, lanes>();
-  var sums = array<vec4f, lanes * most_columns>();
+  var totals = array<f32, queries>();
+  var sums = array<vec4f, queries * most_columns>();
   let columns = (v_units + lanes - 1u) / lanes;
   for (var base = first; base < stop; base += 4u * lanes) {
     let positions = vec4u(base + mine) + vec4u(0u, lanes, 2u * lanes, 3u * lanes);
     let rows = min(positions, vec4u(stop - 1u)) * k_stride;
-    var scores = array<vec4f, lanes>();
+    var scores = array<vec4f, queries>();
     for (var i = 0u; i < k_units; i++) {
       let one = q[q_start + i];
       let at = k_shift + i;
@@ -65,13 +65,13 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) su
       let b = key(rows.y, at, k_row);
       let c = key(rows.z, at, k_row);
       let d = key(rows.w, at, k_row);
-      for (var j = 0u; j < lanes; j++) {
+      for (var j = 0u; j < queries; j++) {
         let it = subgroupShuffle(one, j);
         scores[j] += vec4f(dot(it, a), dot(it, b), dot(it, c), dot(it, d));
       }
     }
     var higher = highest;
-    for (var j = 0u; j < lanes; j++) {
+    for (var j = 0u; j < queries; j++) {
       var score = scores[j] * params.scale;
       // Beyond 15 tanh is 1 in f32, and drivers compute it from exponentials that overflow.
       if (params.softcap > 0.0) {
@@ -87,35 +87,35 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(subgroup_invocation_id) su
     }
     let shrink = exp(highest - higher);
     highest = higher;
-    for (var j = 0u; j < lanes; j++) {
+    for (var j = 0u; j < queries; j++) {
       scores[j] = exp(scores[j] - subgroupShuffle(higher, j));
       totals[j] = totals[j] * subgroupShuffle(shrink, j) + dot(scores[j], vec4f(1.0));
     }
     for (var column = 0u; column < columns; column++) {
       let at = v_shift + min(column * lanes + mine, v_units - 1u);
-      var sum = array<vec4f, lanes>();
-      for (var j = 0u; j < lanes; j++) { sum[j] = sums[column * lanes + j] * subgroupShuffle(shrink, j); }
+      var sum = array<vec4f, queries>();
+      for (var j = 0u; j < queries; j++) { sum[j] = sums[column * queries + j] * subgroupShuffle(shrink, j); }
       var weights = scores;
       for (var row = base; row < min(base + 4u * lanes, stop); row += lanes) {
         for (var l = 0u; l < lanes; l++) {
           let it = value(min(row + l, stop - 1u) * v_stride, at, v_row);
-          for (var j = 0u; j < lanes; j++) { sum[j] += subgroupShuffle(weights[j].x, l) * it; }
+          for (var j = 0u; j < queries; j++) { sum[j] += subgroupShuffle(weights[j].x, l) * it; }
         }
-        for (var j = 0u; j < lanes; j++) { weights[j] = weights[j].yzwx; }
+        for (var j = 0u; j < queries; j++) { weights[j] = weights[j].yzwx; }
       }
-      for (var j = 0u; j < lanes; j++) { sums[column * lanes + j] = sum[j]; }
+      for (var j = 0u; j < queries; j++) { sums[column * queries + j] = sum[j]; }
     }
   }
-  for (var j = 0u; j < lanes; j++) {
+  for (var j = 0u; j < queries; j++) {
     var total = totals[j];
     for (var other = lanes / 2u; other > 0u; other /= 2u) { total += subgroupShuffleXor(total, other); }
-    if (first_query + j >= queries) { break; }
+    if (first_query + j >= count) { break; }
     let its_token = (first_query + j) / heads;
     let its_head = kv_head * heads + (first_query + j) % heads;
     let y_start = (its_token * params.heads + its_head) * v_units;
     for (var column = 0u; column < columns; column++) {
       let at = column * lanes + mine;
-      if (at < v_units) { y[y_start + at] = sums[column * lanes + j] / total; }
+      if (at < v_units) { y[y_start + at] = sums[column * queries + j] / total; }
     }
   }
 }

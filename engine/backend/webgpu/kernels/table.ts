@@ -42,7 +42,9 @@ import shiftMixText from './shift-mix.wgsl'
 import softcapText from './softcap.wgsl'
 import stepText from './step.wgsl'
 import wkv4Text from './wkv-4.wgsl'
+import wkv5LanesText from './wkv-5-lanes.wgsl'
 import wkv5Text from './wkv-5.wgsl'
+import wkv7LanesText from './wkv-7-lanes.wgsl'
 import wkv7Text from './wkv-7.wgsl'
 
 export type OpName = Operation['op']
@@ -184,6 +186,17 @@ export const interfaces: Readonly<
 /** How attention reads each type of cache, four values at a time. */
 const caches: Readonly<Record<StateType, string>> = { f32: cacheF32, f16: cacheF16, q8_0: cacheQ8 }
 
+/** How many queries the lanes share loads among: in a decode plan, where there are the heads of one token, no more than those need. */
+const sharedQueries: readonly { lanes: 4 | 8; queries: number; when: (shape: Shape) => boolean }[] = [
+  { lanes: 4, queries: 1, when: (s) => sharedBy(s) === 1 },
+  { lanes: 4, queries: 4, when: (s) => sharedBy(s) > 1 },
+  { lanes: 8, queries: 1, when: (s) => sharedBy(s) === 1 },
+  { lanes: 8, queries: 4, when: (s) => sharedBy(s) > 1 && sharedBy(s) <= 4 },
+  { lanes: 8, queries: 8, when: (s) => sharedBy(s) > 4 },
+]
+
+const laneTexts = { 4: lanes4, 8: lanes8 } as const
+
 export const kernels: readonly Kernel[] = [
   kernel('matvec-lanes-4', 'matmul', matmulInterface + lanes4 + matvecLanes, {
     when: (_, d) => isFewLanes(d) && !hasLanes(d, 8),
@@ -254,14 +267,20 @@ export const kernels: readonly Kernel[] = [
   }),
   // 16 threads are two vector registers of a CPU, where a barrier costs by the thread.
   ...Object.entries(caches).flatMap(([type, text]) => [
-    ...Object.entries({ 4: lanes4, 8: lanes8 }).map(([lanes, lanesText]) =>
-      kernel(`attention-lanes-${lanes}-${type}`, 'attention', text + lanesText + attentionLanesText, {
-        when: (_, d) => isFewLanes(d) && hasLanes(d, 8) === (lanes === '8'),
-        can: (s, d) => s.cache === type && isWholeUnits(s) && !s.chunked && hasLanes(d, Number(lanes)),
-        enable: ['subgroups'],
-        grid: (s, tokens) => [s.kvHeads, Math.ceil((tokens * s.rows) / s.kvHeads / Number(lanes))],
-      }),
-    ),
+    ...sharedQueries.map(({ lanes, queries, when }) => {
+      const sizes = `${laneTexts[lanes]}const queries = ${queries}u;\n`
+      return kernel(
+        `attention-lanes-${lanes}x${queries}-${type}`,
+        'attention',
+        text + sizes + attentionLanesText,
+        {
+          when: (s, d) => takesLanes(d, lanes) && when(s),
+          can: (s, d) => s.cache === type && isWholeUnits(s) && !s.chunked && hasLanes(d, lanes),
+          enable: ['subgroups'],
+          grid: (s, tokens) => [s.kvHeads, Math.ceil((tokens * s.rows) / s.kvHeads / queries)],
+        },
+      )
+    }),
     kernel(`attention-16x4-${type}`, 'attention', text + attentionText, {
       when: (s, d) => isFewLanes(d) && s.chunked,
       can: (s) => s.cache === type && isWholeUnits(s),
@@ -298,8 +317,28 @@ export const kernels: readonly Kernel[] = [
   kernel('shift-mix', 'shift-mix', shiftMixText, { grid: perValue }),
   kernel('keep-last', 'keep-last', keepLastText, { grid: (s) => perValue(s, 1) }),
   kernel('wkv-4', 'wkv-4', wkv4Text, { grid: (s) => perValue(s, 1) }),
-  kernel('wkv-5', 'wkv-5', wkv5Text, { grid: (s) => [Math.ceil(s.cols / 32), 1] }),
-  kernel('wkv-7', 'wkv-7', wkv7Text, { grid: (s) => [Math.ceil(s.cols / 32), 1] }),
+  ...([4, 8] as const).flatMap((lanes) => [
+    kernel(`wkv-5-lanes-${lanes}`, 'wkv-5', laneTexts[lanes] + wkv5LanesText, {
+      when: (_, d) => takesLanes(d, lanes),
+      can: (s, d) => s.headDim % (4 * lanes) === 0 && hasLanes(d, lanes),
+      enable: ['subgroups'],
+      grid: (s) => [s.cols / (4 * lanes), 1],
+    }),
+    kernel(`wkv-7-lanes-${lanes}`, 'wkv-7', laneTexts[lanes] + wkv7LanesText, {
+      when: (_, d) => takesLanes(d, lanes),
+      can: (s, d) => s.headDim === 64 && hasLanes(d, lanes),
+      enable: ['subgroups'],
+      grid: (s) => [s.cols / lanes, 1],
+    }),
+  ]),
+  kernel('wkv-5', 'wkv-5', wkv5Text, {
+    when: (s, d) => !isFewLanes(d) || s.headDim % (hasLanes(d, 8) ? 32 : 16) !== 0,
+    grid: (s) => [Math.ceil(s.cols / 32), 1],
+  }),
+  kernel('wkv-7', 'wkv-7', wkv7Text, {
+    when: (s, d) => !isFewLanes(d) || s.headDim !== 64,
+    grid: (s) => [Math.ceil(s.cols / 32), 1],
+  }),
   kernel('add-bonus', 'add-bonus', addBonusText, { grid: (s, tokens) => [s.rows, tokens] }),
   kernel('select-outputs', 'select-outputs', selectOutputsText, { grid: perValue }),
 ]
@@ -322,6 +361,11 @@ function perPair(shape: Shape, tokens: number): readonly [number, number] {
   return [Math.ceil(shape.cols / 2 / 64), tokens]
 }
 
+// Queries that see the same head of keys and values, at most.
+function sharedBy({ maxTokens, rows, kvHeads }: Shape): number {
+  return (maxTokens * rows) / kvHeads
+}
+
 // Heads are read four values at a time, keys and values alike.
 function isWholeUnits({ headDim, valueDim }: Shape): boolean {
   return headDim % 4 === 0 && valueDim % 4 === 0
@@ -342,4 +386,9 @@ function hasLanes(device: DeviceTraits, lanes: number): boolean {
 // 4 and 8 are the vector registers of a CPU, where loads cost more than lanes; GPUs have 16 and more.
 function isFewLanes(device: DeviceTraits): boolean {
   return hasLanes(device, 4) && (device.subgroups?.max ?? 0) <= 8
+}
+
+// The kernels for software adapters come in two widths; the wider one that exists is faster.
+function takesLanes(device: DeviceTraits, lanes: 4 | 8): boolean {
+  return isFewLanes(device) && hasLanes(device, 8) === (lanes === 8)
 }
