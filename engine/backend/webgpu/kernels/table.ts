@@ -8,6 +8,7 @@ import appendF16Text from './append-f16.wgsl'
 import appendQ8Text from './append-q8_0.wgsl'
 import appendText from './append.wgsl'
 import attentionLanesText from './attention-lanes.wgsl'
+import attentionTileText from './attention-tile.wgsl'
 import attentionText from './attention.wgsl'
 import cacheF16 from './cache-f16.wgsl'
 import cacheF32 from './cache-f32.wgsl'
@@ -287,8 +288,20 @@ export const kernels: readonly Kernel[] = [
       constants: { threads: 16 },
       grid: (s, tokens) => [s.rows, tokens],
     }),
+    ...[64, 128].map((most) =>
+      kernel(
+        `attention-tile-${most}-${type}`,
+        'attention',
+        `${text}const value_units = ${most / 32}u;\n${attentionTileText}`,
+        {
+          when: (s, d) => !isFewLanes(d) && tileOf(s) === most,
+          can: (s) => s.cache === type && tileOf(s) <= most,
+          grid: (s, tokens) => [s.kvHeads, Math.ceil((tokens * s.rows) / s.kvHeads / 32)],
+        },
+      ),
+    ),
     kernel(`attention-64x4-${type}`, 'attention', text + attentionText, {
-      when: (_, d) => !isFewLanes(d),
+      when: (s, d) => !isFewLanes(d) && tileOf(s) === Infinity,
       can: (s) => s.cache === type && isWholeUnits(s),
       constants: { threads: 64 },
       grid: (s, tokens) => [s.rows, tokens],
@@ -359,6 +372,13 @@ function perValue(shape: Shape, tokens: number): readonly [number, number] {
 
 function perPair(shape: Shape, tokens: number): readonly [number, number] {
   return [Math.ceil(shape.cols / 2 / 64), tokens]
+}
+
+// How wide a tile of values attention takes; none for one token, for chunks, and for heads whose sums no thread has registers for.
+function tileOf(shape: Shape): number {
+  const { maxTokens, chunked, valueDim } = shape
+  if (maxTokens === 1 || chunked || valueDim > 128 || !isWholeUnits(shape)) return Infinity
+  return valueDim <= 64 ? 64 : 128
 }
 
 // Queries that see the same head of keys and values, at most.
