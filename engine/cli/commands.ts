@@ -27,6 +27,7 @@ const modelOptions = [
   'context',
   'quantize',
   'kv',
+  'draft',
 ] as const satisfies readonly OptionName[]
 
 export const commands: readonly Command[] = [

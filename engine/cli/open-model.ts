@@ -7,7 +7,7 @@ import { chosenDevice, type Options } from './options'
 
 export type ModelOptions = Options<(typeof modelOptionNames)[number]>
 
-export const modelOptionNames = ['model', 'device', 'backend', 'context', 'quantize', 'kv'] as const
+export const modelOptionNames = ['model', 'device', 'backend', 'context', 'quantize', 'kv', 'draft'] as const
 
 /** The caller disposes it. Throws what getting, reading or loading a model throws. */
 export async function openModel(
@@ -16,9 +16,12 @@ export async function openModel(
 ): Promise<LocalProvider> {
   const { log, progress } = terminal
   const path = await ensureModel(options.model, terminal, signal)
+  const draftPath =
+    options.draft === undefined ? undefined : await ensureModel(options.draft, terminal, signal)
   const provider = await openLocal(
     {
       path,
+      ...(draftPath !== undefined && { draftPath }),
       model: options.model,
       device: chosenDevice(options),
       contextLength: options.context,

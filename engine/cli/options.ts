@@ -105,6 +105,11 @@ export const optionRows = {
     help: 'Try guessed tokens: auto where it is faster, always or off; the text is the same (default: auto)',
     schema: v.optional(v.picklist(['auto', 'always', 'off'], 'must be auto, always or off'), 'auto'),
   },
+  draft: {
+    flag: '--draft <M>',
+    help: 'A smaller model of the same vocabulary that guesses tokens of answers; the text is the same',
+    schema: v.optional(v.pipe(text, v.transform(expandHome))),
+  },
   tokens: {
     flag: '--tokens <LIST>',
     help: 'Token numbers, such as 1,2,3',
@@ -187,9 +192,16 @@ export function keyOf(spelling: string): string {
 
 /** Advice that names an editor's settings, in the words of the command line. */
 export function inOptions(hint: string): string {
-  return hint.replace(/`?hearth\.(contextLength|device)`?/g, (_, setting: string) =>
-    setting === 'device' ? '--device' : '--context',
+  return hint.replace(
+    /`?hearth\.(contextLength|device|draftModel)`?/g,
+    (_, setting: string) => optionOfSetting[setting] ?? setting,
   )
+}
+
+const optionOfSetting: Readonly<Record<string, string>> = {
+  contextLength: '--context',
+  device: '--device',
+  draftModel: '--draft',
 }
 
 function badOption(name: string, value: unknown, problem: string): EngineError {

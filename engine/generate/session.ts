@@ -5,6 +5,7 @@ import type { Model } from '../model/model'
 import type { State } from '../model/state'
 import type { FinishReason, Usage } from '../protocol/chat'
 import { EngineError } from '../protocol/errors'
+import type { DraftModel } from './draft-model'
 import { createSampler, type Sampler, type SamplerOptions } from './sampler'
 import type { Turn } from './scheduler'
 import { Speculation, StepCosts, type SpeculationMode } from './speculation'
@@ -54,9 +55,11 @@ export class Session implements Disposable {
   /** Logits of a step that tried a draft; the state has the draft's tokens, `#tokens` those that came true. */
   #tried: Tried | undefined
 
+  /** `draftModel`, if there is one, guesses tokens that nothing in the text suggests; its owner disposes it. */
   constructor(
     private readonly model: Model,
     capacity: number,
+    private readonly draftModel?: DraftModel,
   ) {
     this.#state = model.createState(capacity)
   }
@@ -128,7 +131,7 @@ export class Session implements Disposable {
         speculation?.came(token)
         logits =
           this.#alreadyTried(token, drafts, turn.signal) ??
-          (await this.#decode(token, options.maxTokens - generated.length - 1, speculation, drafts, turn))
+          (await this.#decode(token, options, generated.length, speculation, drafts, turn))
         if (generated.length % decodeCheckpoint === 0) this.#state.checkpoint()
         usage.decodeMs = performance.now() - decodeStart
       }
@@ -198,6 +201,7 @@ export class Session implements Disposable {
     if (!tried) return undefined
     signal.throwIfAborted()
     const { draft, logits, accepted } = tried
+    if (tried.byModel) this.draftModel?.judge(draft[accepted] === token)
     if (draft[accepted] !== token) {
       this.#rewind(this.#tokens.length)
       return undefined
@@ -209,22 +213,33 @@ export class Session implements Disposable {
     return rowOf(logits, tried.accepted, draft.length + 1)
   }
 
-  /** The logits after `token`. The step tries at most `most` tokens more, where that promises to pay. */
+  /** The logits after `token`, the last one of `generated`. The step tries more tokens, where that promises to pay. */
   async #decode(
     token: number,
-    most: number,
+    options: GenerateOptions,
+    generated: number,
     speculation: Speculation | undefined,
     drafts: DraftCounts,
     turn: Turn,
   ): Promise<Float32Array> {
     const room = this.#state.capacity - this.#tokens.length - 1
-    const draft = speculation?.draft(Math.min(most, room)) ?? []
+    const most = Math.min(options.maxTokens - generated - 1, room)
+    // Copies cost nothing, so they go first.
+    const copied = speculation?.draft(most) ?? []
+    const byModel = copied.length === 0 && speculation !== undefined
+    const draft = byModel ? await this.#modelDraft(token, most, options.speculation ?? 'auto', turn) : copied
     if (draft.length === 0) return this.#step([token], turn)
     const logits = await this.#step([token], turn, draft)
-    this.#tried = { draft, logits, accepted: 0 }
+    this.#tried = { draft, logits, accepted: 0, byModel }
     drafts.steps++
     drafts.tried += draft.length
     return rowOf(logits, 0, draft.length + 1)
+  }
+
+  async #modelDraft(token: number, most: number, mode: SpeculationMode, turn: Turn): Promise<number[]> {
+    const count = this.draftModel?.wanted(this.#costs, mode, most) ?? 0
+    if (count === 0) return []
+    return (await this.draftModel?.draft([...this.#tokens, token], count, turn)) ?? []
   }
 
   /** Logits of the last token, or with a draft of the last token and of every one of the draft. */
@@ -283,6 +298,8 @@ interface Tried {
   readonly logits: Float32Array
   /** Tokens of the draft that came true so far. */
   accepted: number
+  /** Whether the draft model guessed them, and not the text. */
+  readonly byModel: boolean
 }
 
 function rowOf(matrix: Float32Array, row: number, rows: number): Float32Array {

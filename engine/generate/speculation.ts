@@ -25,8 +25,11 @@ export class StepCosts {
     else this.#ms.set(tokens, before === undefined ? ms : before + (ms - before) / 4)
   }
 
-  /** The most promising number of tokens to try, at most `most`, when each comes true with the chance `p` if those before it did; 0 when none pays. */
-  bestDraft(p: number, most: number): number {
+  /**
+   * The most promising number of tokens to try, at most `most`, when each comes true with the chance `p` if those before it did; 0
+   * when none pays. `guessMs` is what it takes to guess a token.
+   */
+  bestDraft(p: number, most: number, guessMs = 0): number {
     const plain = this.#ms.get(1)
     if (plain === undefined) return 0
     let best = 0
@@ -34,7 +37,7 @@ export class StepCosts {
     for (const size of draftSteps) {
       const tokens = Math.min(size - 1, most)
       // A size that was never measured may cost as little as a plain step.
-      const promised = (1 + expectedTokens(p, tokens)) / (this.#ms.get(size) ?? plain)
+      const promised = (1 + expectedTokens(p, tokens)) / ((this.#ms.get(size) ?? plain) + tokens * guessMs)
       if (promised > speed) [best, speed] = [tokens, promised]
     }
     if (best > 0 || p < 0.5) return best

@@ -26,6 +26,10 @@ export const settingsSchema = v.object({
     v.fallback(v.picklist(['auto', 'f32', 'f16', 'q8_0']), 'auto'),
     'How the model remembers a conversation: `f16` takes half the memory of `f32` and `q8_0` a little more than a quarter, both with hardly any loss. `auto` is `f16` on a GPU and `f32` on the processor.',
   ),
+  draftModel: described(
+    v.fallback(v.string(), ''),
+    'A smaller model of the same vocabulary, as in `model`, that guesses tokens of answers, which the model then checks several at a time. The text stays the same, and guessing ends where it is not faster. Empty: none.',
+  ),
   completion: v.object({
     enabled: described(v.fallback(v.boolean(), true), 'Show ghost text while typing.'),
     languages: described(

@@ -1,5 +1,6 @@
 // The model on this machine as a provider: prompts in the model's own form, one session for typing and one for chat.
 import type { Backend } from '../backend/backend'
+import { DraftModel } from '../generate/draft-model'
 import { greedy, type SamplerOptions } from '../generate/sampler'
 import { Scheduler, type Priority } from '../generate/scheduler'
 import { Session, type GenerateEnd, type GenerateOptions } from '../generate/session'
@@ -14,6 +15,8 @@ import type { ChatOptions, CompletionRequest, Provider, ProviderInfo, TextStream
 
 export interface LocalProviderParts {
   model: Model
+  /** A smaller one of the same vocabulary, which guesses tokens of answers. */
+  draftModel?: Model
   backend: Backend
   fim: Fim | undefined
   chatTemplate: ChatTemplate | undefined
@@ -32,12 +35,16 @@ export class LocalProvider implements Provider {
   readonly #scheduler = new Scheduler()
   readonly #typing: Session
   readonly #chat: Session
+  readonly #draft: DraftModel | undefined
 
   constructor(private readonly parts: LocalProviderParts) {
     this.capabilities = { fim: parts.fim !== undefined, chat: parts.chatTemplate !== undefined }
     this.lost = parts.backend.lost
     this.#typing = new Session(parts.model, typingWindow)
-    this.#chat = new Session(parts.model, parts.info.contextLength)
+    const { contextLength } = parts.info
+    this.#draft = parts.draftModel && new DraftModel(parts.draftModel, contextLength)
+    // Suggestions are too short to read their prompt twice.
+    this.#chat = new Session(parts.model, contextLength, this.#draft)
   }
 
   /** Runs both sessions once. Throws `out-of-memory` while there is still another model to go back to. */
@@ -115,6 +122,8 @@ export class LocalProvider implements Provider {
   dispose(): Promise<void> {
     this.#typing[Symbol.dispose]()
     this.#chat[Symbol.dispose]()
+    this.#draft?.[Symbol.dispose]()
+    this.parts.draftModel?.[Symbol.dispose]()
     this.parts.model[Symbol.dispose]()
     this.parts.backend.dispose()
     return Promise.resolve()

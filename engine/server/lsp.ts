@@ -126,8 +126,8 @@ function createHost(
   }
 }
 
-function choiceOf({ model, device, contextLength, quantize, kvCache }: Settings): ModelChoice {
-  return { model, device, contextLength, quantize, kvCache }
+function choiceOf({ model, device, contextLength, quantize, kvCache, draftModel }: Settings): ModelChoice {
+  return { model, device, contextLength, quantize, kvCache, draftModel }
 }
 
 /** `window/logMessage`; prompts and code only go to a client that has switched tracing on. */

@@ -17,6 +17,8 @@ export interface ModelChoice {
   contextLength: number
   quantize: QuantizeChoice
   kvCache: KvCacheChoice
+  /** Empty: none. */
+  draftModel: string
 }
 
 /** Where models come from; `lsp.ts` plugs in the hub and the local provider. */
@@ -203,15 +205,16 @@ class Host implements ModelHost {
     await Promise.resolve()
     signal.throwIfAborted()
     this.#show({ state: 'loading', model: choice.model, message: `Looking for ${choice.model}.` })
-    const path = await this.parts.source.ensure(
-      choice.model,
-      { log, progress: report('downloading') },
-      signal,
-    )
+    const downloading = { log, progress: report('downloading') }
+    const path = await this.parts.source.ensure(choice.model, downloading, signal)
+    const draftPath =
+      choice.draftModel === ''
+        ? undefined
+        : await this.parts.source.ensure(choice.draftModel, downloading, signal)
     signal.throwIfAborted()
     this.#show({ state: 'loading', model: choice.model, message: `Loading ${choice.model}.` })
     const provider = await this.parts.source.open(
-      { ...choice, path, log, progress: report('loading') },
+      { ...choice, path, ...(draftPath !== undefined && { draftPath }), log, progress: report('loading') },
       signal,
     )
     if (signal.aborted || this.#disposed) {
@@ -383,7 +386,8 @@ function sameChoice(one: ModelChoice, other: ModelChoice): boolean {
     one.device === other.device &&
     one.contextLength === other.contextLength &&
     one.quantize === other.quantize &&
-    one.kvCache === other.kvCache
+    one.kvCache === other.kvCache &&
+    one.draftModel === other.draftModel
   )
 }
 

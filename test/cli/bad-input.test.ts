@@ -82,6 +82,13 @@ describe('bad input', function () {
       error: /^hearth: .*nothing\.gguf.*\n {2}\S/,
     },
     {
+      name: 'a draft model of another vocabulary',
+      args: `${generate} ${tiny} --draft test/fixtures/tiny/tiny-qwen2-fim.gguf --prompt a`,
+      code: 2,
+      error:
+        /^hearth: The draft model has another vocabulary than the model: token \d+ is .* in the other\.\n {2}Choose a smaller model of the same family, or none, as --draft\./,
+    },
+    {
       name: 'an unknown architecture',
       args: `${generate} FOLDER/mamba.gguf --prompt a`,
       code: 3,

@@ -17,12 +17,13 @@ export const models: Feature = {
     connection.onRequest(LoadModelRequest.type, (params, token) =>
       handle(token, host.log, (signal) => {
         const { model, workDoneToken } = parseParams(loadParams, params)
-        const { device, contextLength, quantize, kvCache } = host.settings()
+        const { device, contextLength, quantize, kvCache, draftModel } = host.settings()
         const display =
           workDoneToken === undefined
             ? undefined
             : displayIn(connection.window.attachWorkDoneProgress(workDoneToken), `Hearth: loading ${model}`)
-        return host.models.load({ model, device, contextLength, quantize, kvCache }, signal, display)
+        const choice = { model, device, contextLength, quantize, kvCache, draftModel }
+        return host.models.load(choice, signal, display)
       }),
     )
     return {}

@@ -15,6 +15,7 @@ const choice = (model: string): ModelChoice => ({
   contextLength: 512,
   quantize: 'none',
   kvCache: 'auto',
+  draftModel: '',
 })
 const never = new AbortController().signal
 
@@ -43,7 +44,8 @@ function bench(): Bench {
           if (model === 'slow') await untilAborted(signal)
           return `/models/${model}`
         },
-        open: ({ model, progress }) => {
+        open: ({ model, progress, draftPath }) => {
+          if (draftPath !== undefined) logs.push(`draft: ${draftPath}`)
           if (model === 'bad') {
             throw new EngineError('bad-file', 'bad.gguf is damaged.', { hint: 'Download it again.' })
           }
@@ -125,6 +127,16 @@ describe('model host', () => {
     host.configure({ ...choice('a'), contextLength: 1024 })
     await host.ready(never)
     assert.equal(providers.length, 2)
+  })
+
+  it('another draft model is another choice, and is got first', async () => {
+    const { host, logs, providers } = bench()
+    await host.load(choice('one'), never)
+    host.configure({ ...choice('one'), draftModel: 'small' })
+    await host.ready(never)
+    assert.equal(providers.length, 2)
+    assert.ok(logs.includes('draft: /models/small'))
+    await host.dispose()
   })
 
   it('a newer load aborts the older, and who waits gets the newer model', async () => {
