@@ -78,6 +78,11 @@ export interface Backend {
   /** Makes `to` a copy of `from`, two states of one shape and type. Enqueued in order with the steps, and returns at once. */
   copyState(from: Tensor, to: Tensor): void
   destroy(tensor: Tensor): void
+  /**
+   * Begins what takes long in `compile`, before the weights are there. Throws what `compile` would, as far as shapes tell; what fails
+   * later, `compile` tells.
+   */
+  prepare(plan: Plan, weights: ReadonlyMap<string, WeightSpec>): void
   /** `weights` has an entry for every WeightRef in the plan. */
   compile(plan: Plan, weights: ReadonlyMap<string, Tensor>): Promise<Executable>
   /** Enqueues one step and returns at once. `state` has an entry for every StateRef. Steps run in order. */

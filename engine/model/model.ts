@@ -1,5 +1,5 @@
 // A loaded model: weights on a device and plans compiled for it.
-import type { Backend, Executable, Tensor } from '../backend/backend'
+import type { Backend, Executable, ReadBytes, Tensor, WeightSpec } from '../backend/backend'
 import type { Log } from '../base/log'
 import type { Progress } from '../base/progress'
 import { aboutFile } from '../format/about-file'
@@ -14,7 +14,7 @@ import { fuseModel } from './fuse-model'
 import { chosenCacheType } from './kv-cache-type'
 import { Quantizer } from './quantize'
 import { ModelState, type State } from './state'
-import { bytesOf, uploadWeight } from './weights'
+import { bytesOf, weightOf } from './weights'
 
 export interface LoadModelOptions {
   checkpoint: Checkpoint
@@ -58,19 +58,29 @@ async function load(options: LoadModelOptions, signal: AbortSignal): Promise<Mod
   for (const warning of warnings) log.warn(warning)
 
   const quantizer = new Quantizer(options.quantize ?? 'none', built.facts.vocabulary, built.graph.operations)
+  const sources = [...built.weights].map(([name, source]) => ({
+    name,
+    source,
+    ...weightOf(checkpoint, name, source, quantizer, signal),
+  }))
   const weights = new Map<string, Tensor>()
+  const model = new Model(tokenizer, backend, built, weights)
   try {
+    // Shaders compile while weights are read.
+    model.prepare(new Map(sources.map(({ name, spec }) => [name, spec])))
     const total = [...built.weights.values()].reduce((sum, source) => sum + bytesOf(source, checkpoint), 0)
     let done = 0
-    for (const [name, source] of built.weights) {
-      signal.throwIfAborted()
-      weights.set(name, await uploadWeight(backend, checkpoint, name, source, quantizer, signal))
+    for (const { name, source, spec, read } of sources) {
+      const readUnlessAborted: ReadBytes = (...part) => {
+        signal.throwIfAborted()
+        return read(...part)
+      }
+      weights.set(name, await backend.createWeight(spec, readUnlessAborted))
       done += bytesOf(source, checkpoint)
       progress.report(Math.min(1, done / total), `Loading ${built.facts.name}`)
     }
     const quantized = quantizer.describe()
     if (quantized !== undefined) log.info(quantized)
-    const model = new Model(tokenizer, backend, built, weights)
     await model.warmUp()
     return model
   } catch (error) {
@@ -181,10 +191,20 @@ export class Model implements Disposable {
     return Math.max(1, Math.min(this.prefillChunk, rows))
   }
 
+  /** Begins to compile what the first request will need, before weights of these shapes are there. */
+  prepare(weights: ReadonlyMap<string, WeightSpec>): void {
+    for (const maxTokens of this.#firstSizes) {
+      this.backend.prepare(makePlan(this.built.graph, { maxTokens, outputs: 'last' }), weights)
+    }
+  }
+
   /** Compiles what the first request will need, so that it does not pay for it. */
   async warmUp(): Promise<void> {
-    await this.#executable(1, 'last')
-    await this.#executable(this.prefillChunk, 'last')
+    for (const maxTokens of this.#firstSizes) await this.#executable(maxTokens, 'last')
+  }
+
+  get #firstSizes(): readonly number[] {
+    return [1, this.prefillChunk]
   }
 
   [Symbol.dispose](): void {

@@ -1,5 +1,5 @@
 // Where each weight of a graph comes from: a tensor of the file, some of its rows, or numbers computed when the model is loaded.
-import type { Backend, ReadBytes, Tensor, WeightSpec } from '../backend/backend'
+import type { ReadBytes, WeightSpec } from '../backend/backend'
 import { readInto } from '../backend/part-reader'
 import { quants, rowBytes } from '../backend/quants/table'
 import type { Checkpoint, TensorInfo } from '../format/checkpoint'
@@ -74,37 +74,41 @@ export function bytesOf(source: WeightSource, checkpoint: Checkpoint): number {
   return tensorsOf(source).reduce((sum, name) => sum + (checkpoint.tensors.get(name)?.bytes ?? 0), 0)
 }
 
-/** Uploads a weight under the name that the graph gives it. Throws EngineError `bad-file` or `out-of-memory`. */
-export async function uploadWeight(
-  backend: Backend,
+/** A weight as it goes to a device. */
+export interface Weight {
+  readonly spec: WeightSpec
+  /** Numbers that are computed are computed when they are read. */
+  readonly read: ReadBytes
+}
+
+/** The weight of a source, under the name that the graph gives it; nothing is read yet. */
+export function weightOf(
   checkpoint: Checkpoint,
   label: string,
   source: WeightSource,
   quantizer: Quantizer,
   signal: AbortSignal,
-): Promise<Tensor> {
+): Weight {
   switch (source.kind) {
-    case 'stored': {
-      const { spec, read } = quantizer.convert(...storedWeight(checkpoint, label, source))
-      return backend.createWeight(spec, read)
-    }
-    case 'stacked': {
-      const { spec, read } = quantizer.convert(
-        ...stackedWeight(checkpoint, label, source.parts),
-        source.parts.length,
-      )
-      return backend.createWeight(spec, read)
-    }
+    case 'stored':
+      return quantizer.convert(...storedWeight(checkpoint, label, source))
+    case 'stacked':
+      return quantizer.convert(...stackedWeight(checkpoint, label, source.parts), source.parts.length)
     case 'computed': {
-      const vectors: Float32Array[] = []
-      for (const name of source.from) vectors.push(await readVector(checkpoint, name))
-      return uploadValues(backend, label, source.rows, source.cols, source.values(vectors))
+      const { rows, cols } = source
+      return computedWeight({ label, type: 'f32', rows, cols }, async () => {
+        const vectors: Float32Array[] = []
+        for (const name of source.from) vectors.push(await readVector(checkpoint, name))
+        return bytesOfValues(source.values(vectors))
+      })
     }
     case 'transposed':
-      return uploadTransposed(backend, checkpoint, label, source)
+      return transposedWeight(checkpoint, label, source)
     case 'inverse-row-lengths': {
-      const lengths = await inverseRowLengths(checkpoint, tensorOf(checkpoint, source.tensor), signal)
-      return uploadValues(backend, label, 1, lengths.length, lengths)
+      const info = tensorOf(checkpoint, source.tensor)
+      return computedWeight({ label, type: 'f32', rows: 1, cols: matrixOf(info).rows }, async () =>
+        bytesOfValues(await inverseRowLengths(checkpoint, info, signal)),
+      )
     }
   }
 }
@@ -167,29 +171,40 @@ function concatenated(pieces: readonly { read: ReadBytes; size: number }[]): Rea
 }
 
 // For small matrices: the tensor is read whole.
-async function uploadTransposed(
-  backend: Backend,
+function transposedWeight(
   checkpoint: Checkpoint,
   label: string,
   source: { tensor: string; rows: RowRange; cols: RowRange },
-): Promise<Tensor> {
+): Weight {
   const info = tensorOf(checkpoint, source.tensor)
   const { cols: stride } = matrixOf(info)
   const width = rowBytes(info.type, 1)
-  const bytes = await checkpoint.read(info.name, 0, info.bytes)
   const rows = source.cols.to - source.cols.from
   const cols = source.rows.to - source.rows.from
-  const turned = new Uint8Array(rows * cols * width)
-  for (let row = 0; row < rows; row++) {
-    for (let col = 0; col < cols; col++) {
-      const from = ((source.rows.from + col) * stride + source.cols.from + row) * width
-      const to = (row * cols + col) * width
-      for (let i = 0; i < width; i++) turned[to + i] = bytes[from + i] ?? 0
+  return computedWeight({ label, type: info.type, rows, cols }, async () => {
+    const bytes = await checkpoint.read(info.name, 0, info.bytes)
+    const turned = new Uint8Array(rows * cols * width)
+    for (let row = 0; row < rows; row++) {
+      for (let col = 0; col < cols; col++) {
+        const from = ((source.rows.from + col) * stride + source.cols.from + row) * width
+        const to = (row * cols + col) * width
+        for (let i = 0; i < width; i++) turned[to + i] = bytes[from + i] ?? 0
+      }
     }
+    return turned
+  })
+}
+
+// Computed once, when the first part is read.
+function computedWeight(spec: WeightSpec, compute: () => Promise<Uint8Array>): Weight {
+  let bytes: Promise<Uint8Array> | undefined
+  return {
+    spec,
+    read: async (offset, length) => {
+      bytes ??= compute()
+      return (await bytes).subarray(offset, offset + length)
+    },
   }
-  return backend.createWeight({ label, type: info.type, rows, cols }, (offset, length) =>
-    Promise.resolve(turned.subarray(offset, offset + length)),
-  )
 }
 
 // Byte ranges of the chosen rows, as if they were a tensor of their own.
@@ -210,17 +225,8 @@ function readRows(read: ReadBytes, ranges: readonly RowRange[], stride: number):
   }
 }
 
-function uploadValues(
-  backend: Backend,
-  label: string,
-  rows: number,
-  cols: number,
-  values: Float32Array,
-): Promise<Tensor> {
-  const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
-  return backend.createWeight({ label, type: 'f32', rows, cols }, (offset, length) =>
-    Promise.resolve(bytes.subarray(offset, offset + length)),
-  )
+function bytesOfValues(values: Float32Array): Uint8Array {
+  return new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
 }
 
 // Part by part: an output matrix is too large to decode at once.

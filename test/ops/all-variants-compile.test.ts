@@ -25,7 +25,11 @@ describe('all kernel variants', () => {
 
   for (const kernel of kernels) {
     for (const type of interfaces[kernel.op].quant ? types : types.slice(0, 1)) {
-      it(`${kernel.name} ${type} compiles`, async () => {
+      it(`${kernel.name} ${type} compiles, and runs on empty memory`, async () => {
+        open.device.pushErrorScope('validation')
+        await pipelines.warm(kernel, type)
+        const error = await open.device.popErrorScope()
+        assert.equal(error, null, error?.message)
         const { pipeline } = await pipelines.get(kernel, type)
         assert.equal(pipeline.label.length > 0, true)
       })

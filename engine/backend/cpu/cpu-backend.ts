@@ -90,6 +90,10 @@ export class CpuBackend implements Backend {
     this.#queue = this.#queue.then(() => this.storage.destroy(asCpuTensor(tensor)))
   }
 
+  prepare(): void {
+    // There is nothing that takes long.
+  }
+
   compile(plan: Plan, weights: ReadonlyMap<string, Tensor>): Promise<Executable> {
     const slots = plan.slotSizes.map((size) => new Float32Array(size))
     return Promise.resolve(new CpuExecutable(plan, slots, weights, this.storage, this.profile))

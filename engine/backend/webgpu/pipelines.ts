@@ -3,17 +3,22 @@ import type { TensorType } from '../../format/ggml-types'
 import { EngineError } from '../../protocol/errors'
 import { compose, variantName } from './compose'
 import { interfaces, type Kernel, type OpName } from './kernels/table'
-import { computeStage } from './usage'
+import { bufferUsage, computeStage } from './usage'
 
 export interface Pipeline {
   readonly pipeline: GPUComputePipeline
   readonly layout: GPUBindGroupLayout
 }
 
+/** More than any kernel needs bound. */
+const emptyBytes = 256
+
 export class Pipelines {
   readonly #device: GPUDevice
   readonly #layouts = new Map<OpName, GPUBindGroupLayout>()
   readonly #pipelines = new Map<string, Promise<Pipeline>>()
+  /** Something to bind, one buffer per binding. */
+  readonly #empty: GPUBuffer[] = []
 
   constructor(device: GPUDevice) {
     this.#device = device
@@ -28,6 +33,30 @@ export class Pipelines {
       this.#pipelines.set(name, pipeline)
     }
     return pipeline
+  }
+
+  /** Compiles what is not compiled yet, and runs one workgroup of it on empty memory: some drivers compile only then. Throws as `get`. */
+  async warm(kernel: Kernel, type: TensorType): Promise<void> {
+    if (this.#pipelines.has(variantName(kernel, type))) return
+    this.#runOnce(kernel.op, await this.get(kernel, type))
+  }
+
+  #runOnce(op: OpName, { pipeline, layout }: Pipeline): void {
+    const entries = this.#bindings(op).map((_, binding) => {
+      this.#empty[binding] ??= this.#device.createBuffer({
+        label: 'empty',
+        size: emptyBytes,
+        usage: bufferUsage.storage | bufferUsage.uniform,
+      })
+      return { binding, resource: { buffer: this.#empty[binding] } }
+    })
+    const encoder = this.#device.createCommandEncoder()
+    const pass = encoder.beginComputePass()
+    pass.setPipeline(pipeline)
+    pass.setBindGroup(0, this.#device.createBindGroup({ label: op, layout, entries }))
+    pass.dispatchWorkgroups(1)
+    pass.end()
+    this.#device.queue.submit([encoder.finish()])
   }
 
   /** Compiles one text for an operation's interface, without the cache. */
@@ -70,11 +99,7 @@ export class Pipelines {
   #layout(op: OpName): GPUBindGroupLayout {
     let layout = this.#layouts.get(op)
     if (!layout) {
-      const types: GPUBufferBindingType[] = ['uniform', 'uniform']
-      if (interfaces[op].quant) types.push('read-only-storage', 'read-only-storage')
-      for (const access of Object.values(interfaces[op].bind)) {
-        types.push(access === 'read' ? 'read-only-storage' : 'storage')
-      }
+      const types = this.#bindings(op)
       layout = this.#device.createBindGroupLayout({
         label: op,
         entries: types.map((type, binding) => ({ binding, visibility: computeStage, buffer: { type } })),
@@ -82,6 +107,15 @@ export class Pipelines {
       this.#layouts.set(op, layout)
     }
     return layout
+  }
+
+  #bindings(op: OpName): readonly GPUBufferBindingType[] {
+    const types: GPUBufferBindingType[] = ['uniform', 'uniform']
+    if (interfaces[op].quant) types.push('read-only-storage', 'read-only-storage')
+    for (const access of Object.values(interfaces[op].bind)) {
+      types.push(access === 'read' ? 'read-only-storage' : 'storage')
+    }
+    return types
   }
 }
 

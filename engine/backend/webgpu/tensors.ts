@@ -56,30 +56,14 @@ export async function uploadWeight(
   read: ReadBytes,
   { reader, memory }: { reader: PartReader; memory: PlaneMemory },
 ): Promise<GpuTensor> {
-  // Vectors are read value by value by kernels that know f32 only.
-  const type = spec.rows === 1 ? 'f32' : spec.type
   const { label, rows, cols } = spec
-  const chunks = Math.ceil(cols / chunkValues)
-  const bandRows = rowsPerBand(type, cols, maxBindingBytes)
-  if (bandRows === 0) {
-    throw new EngineError(
-      'out-of-memory',
-      `One row of ${label} is larger than the ${mebibytes(maxBindingBytes)} this GPU can bind at once.`,
-      { hint: 'Set hearth.device to "cpu".' },
-    )
-  }
+  const { type, chunks, bandRows } = layoutOf(spec, maxBindingBytes)
   const bands: Band[] = []
   const { quantWords, scaleBytes } = quants[type]
   try {
     for (let firstRow = 0; firstRow < rows; firstRow += bandRows) {
-      const band = await createBand(
-        device,
-        label,
-        type,
-        chunks,
-        firstRow,
-        Math.min(bandRows, rows - firstRow),
-      )
+      const count = Math.min(bandRows, rows - firstRow)
+      const band = await createBand(device, label, type, chunks, firstRow, count)
       bands.push(band)
       // Two rows may share a word of scales.
       const range = { from: firstRow, to: firstRow + band.rows, step: 2 }
@@ -94,9 +78,39 @@ export async function uploadWeight(
     bands.forEach(destroyBand)
     throw error
   }
+  return { id, label, type, rows, cols, chunks, bands: atLeastOne(bands, label) }
+}
+
+/** A weight of these shapes without memory of its own, to choose kernels by. Throws `out-of-memory` as uploading would. */
+export function emptyWeight(spec: WeightSpec, maxBindingBytes: number, nothing: GPUBuffer): GpuTensor {
+  const { label, rows, cols } = spec
+  const { type, chunks, bandRows } = layoutOf(spec, maxBindingBytes)
+  const bands: Band[] = []
+  for (let firstRow = 0; firstRow < rows; firstRow += bandRows) {
+    bands.push({ firstRow, rows: Math.min(bandRows, rows - firstRow), quants: nothing, scales: undefined })
+  }
+  return { id: -1, label, type, rows, cols, chunks, bands: atLeastOne(bands, label) }
+}
+
+function layoutOf(
+  spec: WeightSpec,
+  maxBindingBytes: number,
+): { type: TensorType; chunks: number; bandRows: number } {
+  // Vectors are read value by value by kernels that know f32 only.
+  const type = spec.rows === 1 ? 'f32' : spec.type
+  const bandRows = rowsPerBand(type, spec.cols, maxBindingBytes)
+  if (bandRows > 0) return { type, chunks: Math.ceil(spec.cols / chunkValues), bandRows }
+  throw new EngineError(
+    'out-of-memory',
+    `One row of ${spec.label} is larger than the ${mebibytes(maxBindingBytes)} this GPU can bind at once.`,
+    { hint: 'Set hearth.device to "cpu".' },
+  )
+}
+
+function atLeastOne(bands: readonly Band[], label: string): GpuTensor['bands'] {
   const [first, ...rest] = bands
   if (!first) throw new EngineError('internal', `${label} has no rows`)
-  return { id, label, type, rows, cols, chunks, bands: [first, ...rest] }
+  return [first, ...rest]
 }
 
 /**

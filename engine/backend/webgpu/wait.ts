@@ -47,8 +47,11 @@ export class StepWait {
   }
 }
 
-// node-webgpu looks once per turn of the event loop, and loops as long as a map is pending: a turn that naps is one look.
-function napping<T>(pending: Promise<T>): Promise<T> {
+/**
+ * Awaits what the device will do. node-webgpu looks once per turn of the event loop, and loops as long as something is pending: a
+ * turn that naps is one look.
+ */
+export function napping<T>(pending: Promise<T>): Promise<T> {
   let settled = false
   const turn = (): void => {
     if (settled) return

@@ -31,6 +31,7 @@ import {
   checkMemory,
   createStateTensor,
   destroyTensor,
+  emptyWeight,
   outOfMemory,
   padded,
   PlaneMemory,
@@ -39,7 +40,7 @@ import {
   type GpuTensor,
 } from './tensors'
 import { bufferUsage, mapModeRead } from './usage'
-import { StepWait } from './wait'
+import { napping, StepWait } from './wait'
 
 export interface WebGpuOptions {
   /** Smaller than the device's, so that tests can see a matrix split in bands. */
@@ -52,6 +53,9 @@ export interface WebGpuOptions {
 
 /** A launch costs 10 to 20 microseconds on a software adapter, as much as half a small matrix. */
 export const webgpuFusions: ReadonlySet<Fusion> = new Set<Fusion>(['rope-append', 'stacked'])
+
+/** Bytes of weights that may wait for the device, in memory beside the model's, while it compiles shaders. */
+const mostUnfinished = 16 << 20
 
 /** Kernels that may run a shape, by the table's own choice or by force. Exactly one when the table is sound. */
 export function candidates(launch: Launch, traits: OpenDevice['traits'], force?: string): Kernel[] {
@@ -75,6 +79,8 @@ export class WebGpuBackend implements Backend {
   readonly #nothing: GPUBuffer
   readonly #executables = new Set<GpuExecutable>()
   readonly #upload = { reader: new PartReader(), memory: new PlaneMemory() }
+  /** Bytes of weights on their way since the queue was empty. */
+  #unfinished = 0
   #nextId = 0
   #disposed = false
   /** What went wrong outside of any awaited call; the next read tells. */
@@ -129,14 +135,15 @@ export class WebGpuBackend implements Backend {
 
   async createWeight(spec: WeightSpec, read: ReadBytes): Promise<Tensor> {
     this.#check()
-    return uploadWeight(
-      this.#open.device,
-      this.#nextId++,
-      spec,
-      this.device.maxBindingBytes,
-      read,
-      this.#upload,
-    )
+    const { device } = this.#open
+    const { maxBindingBytes } = this.device
+    const tensor = await uploadWeight(device, this.#nextId++, spec, maxBindingBytes, read, this.#upload)
+    this.#unfinished += byteLength(spec.type, spec.rows * spec.cols)
+    if (this.#unfinished > mostUnfinished) {
+      this.#unfinished = 0
+      await napping(device.queue.onSubmittedWorkDone())
+    }
+    return tensor
   }
 
   createState(label: string, rows: number, cols: number, type: StateType = 'f32'): Tensor {
@@ -171,23 +178,24 @@ export class WebGpuBackend implements Backend {
     destroyTensor(gpu)
   }
 
+  prepare(plan: Plan, weights: ReadonlyMap<string, WeightSpec>): void {
+    this.#check()
+    const { maxBindingBytes } = this.device
+    const shapes = new Map(
+      [...weights].map(([name, spec]) => [name, emptyWeight(spec, maxBindingBytes, this.#nothing)]),
+    )
+    for (const launch of plan.operations.flatMap((operation) => lower(operation, plan, shapes))) {
+      // What fails, `compile` meets again.
+      this.#pipelines.warm(this.#choose(launch), launch.type).catch(() => undefined)
+    }
+  }
+
   async compile(plan: Plan, weights: ReadonlyMap<string, Tensor>): Promise<Executable> {
     this.#check()
-    const { device, traits } = this.#open
+    const { device } = this.#open
     const gpuWeights = new Map([...weights].map(([name, tensor]) => [name, asGpuTensor(tensor)]))
     const launches = plan.operations.flatMap((operation) => lower(operation, plan, gpuWeights))
-    const chosen = launches.map((launch) => {
-      const found = candidates(launch, traits, this.#force)
-      const [kernel] = found
-      if (!kernel || found.length > 1) {
-        const names = found.map((row) => row.name).join(', ') || 'none'
-        throw new EngineError(
-          'internal',
-          `kernels for ${launch.op} ${JSON.stringify(launch.shape)}: ${names}`,
-        )
-      }
-      return kernel
-    })
+    const chosen = launches.map((launch) => this.#choose(launch))
     const pipelines = await Promise.all(
       chosen.map((kernel, index) => this.#pipelines.get(kernel, launches[index]?.type ?? 'f32')),
     )
@@ -275,6 +283,14 @@ export class WebGpuBackend implements Backend {
     this.#failure ??= new EngineError('internal', 'the backend is disposed')
     for (const executable of [...this.#executables]) executable.dispose()
     this.#open.release()
+  }
+
+  #choose(launch: Launch): Kernel {
+    const found = candidates(launch, this.#open.traits, this.#force)
+    const [kernel] = found
+    if (kernel && found.length === 1) return kernel
+    const names = found.map((row) => row.name).join(', ') || 'none'
+    throw new EngineError('internal', `kernels for ${launch.op} ${JSON.stringify(launch.shape)}: ${names}`)
   }
 
   #check(): void {
