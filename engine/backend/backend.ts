@@ -4,6 +4,7 @@ import type { Fusion } from '../graph/fuse'
 import type { StateType } from '../graph/graph'
 import type { Plan } from '../graph/plan'
 import type { EngineError } from '../protocol/errors'
+import type { TokenChoice } from './choose-token'
 
 export interface DeviceInfo {
   /** For people: "llvmpipe (LLVM 15.0.6, 256 bits)" or "AMD EPYC, 2 cores". */
@@ -53,6 +54,16 @@ export interface StepInput {
   readonly position: number
   /** Tokens at the start of the sequence that see each other both ways; 0 when left out. They come in one step. */
   readonly prefix?: number
+  /** Stands in the place of a step's only token, which nobody knows yet. */
+  readonly chosen?: ChosenToken
+}
+
+/** A token that a step chooses on the device. The step after it can be submitted before it is read, and not later. */
+export interface ChosenToken {
+  /** Waits for it; once, and instead of `forget`. Rejects with `device-lost`, or `internal` when the logits are not numbers. */
+  read(): Promise<number>
+  /** Gives it up. Steps that take it still run. */
+  forget(): void
 }
 
 /** A sequence's part of a step that several have in common: one token. */
@@ -66,6 +77,8 @@ export interface Backend {
   readonly device: DeviceInfo
   /** Which operations it wants fused in the graphs of its plans. */
   readonly fusions: ReadonlySet<Fusion>
+  /** Whether steps follow each other faster when tokens are chosen on the device and each step is submitted before its token was read. */
+  readonly pipelined: boolean
   /** Resolves once, when the device is gone for good. Never resolves on cpu. */
   readonly lost: Promise<EngineError>
   /**
@@ -94,7 +107,14 @@ export interface Backend {
    * in their order. Weights are read once for all of them.
    */
   runTogether(executable: Executable, sequences: readonly SequenceStep[]): void
-  /** The result of the latest run: [outputs, cols], row after row. The only wait. Rejects with `device-lost`. */
+  /** As `run`, and chooses a token by the step's last logits. The plan's result is that of the last position only. */
+  choose(
+    executable: Executable,
+    state: ReadonlyMap<string, Tensor>,
+    step: StepInput,
+    choice: TokenChoice,
+  ): ChosenToken
+  /** The result of the latest run: [outputs, cols], row after row. Waits, as reading a chosen token does. Rejects with `device-lost`. */
   read(executable: Executable): Promise<Float32Array>
   /** Bytes per second that the device copies, what is read and what is written counted both. Takes a second; for `--profile`. */
   copyBandwidth(): Promise<number>

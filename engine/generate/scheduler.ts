@@ -9,6 +9,8 @@ export type Priority = keyof typeof rank
 /** One job's way to the device, step by step. Between steps it holds nothing, so a slow reader blocks nobody. */
 export interface Turn {
   readonly signal: AbortSignal
+  /** Whether another job waits for the device. */
+  readonly contended?: boolean
   /** Runs `work` when it is this job's turn: after the step in progress and every more urgent one. Rejects when the signal aborts first. */
   step<T>(work: () => Promise<T>): Promise<T>
   /**
@@ -45,8 +47,12 @@ export class Scheduler {
   constructor(private readonly now: () => number = () => performance.now()) {}
 
   enter(priority: Priority, signal: AbortSignal): Turn {
+    const queue = this.#queue
     return {
       signal,
+      get contended() {
+        return queue.length > 0
+      },
       step: async (work) => {
         signal.throwIfAborted()
         await this.#acquire(rank[priority], signal)

@@ -1,4 +1,6 @@
 // One growing sequence: its tokens, its state, and the loop that adds to both.
+import type { ChosenToken } from '../backend/backend'
+import type { TokenChoice } from '../backend/choose-token'
 import { Utf8Stream } from '../base/utf8-stream'
 import { isAbort } from '../base/signal'
 import type { Model } from '../model/model'
@@ -6,7 +8,7 @@ import type { State } from '../model/state'
 import type { FinishReason, Usage } from '../protocol/chat'
 import { EngineError } from '../protocol/errors'
 import type { DraftModel } from './draft-model'
-import { createSampler, type Sampler, type SamplerOptions } from './sampler'
+import { createSampler, greedy, type Sampler, type SamplerOptions } from './sampler'
 import type { Turn } from './scheduler'
 import { Speculation, StepCosts, type SpeculationMode } from './speculation'
 import { StopFilter } from './stop'
@@ -52,6 +54,10 @@ export class Session implements Disposable {
   readonly #mutex = new Mutex()
   readonly #costs = new StepCosts()
   #tokens: number[] = []
+  /** What follows the token that was drawn last, which the state has already and `#tokens` has not. */
+  #ahead: ChosenToken | undefined
+  /** When a chosen token was read last. */
+  #readAt = 0
   /** Logits of a step that tried a draft; the state has the draft's tokens, `#tokens` those that came true. */
   #tried: Tried | undefined
 
@@ -98,20 +104,17 @@ export class Session implements Disposable {
 
     const release = await this.#mutex.acquire(turn.signal)
     if (!release) return end('cancelled')
+    const request: Request = { options, sampler: this.#sampler(options), generated, drafts, turn }
+    let token: number | undefined
     try {
       const prefillStart = performance.now()
-      let logits = await this.#prefill(prompt, usage, turn)
+      token = await this.#prefill(prompt, usage, request)
       usage.prefillMs = performance.now() - prefillStart
 
       const decodeStart = performance.now()
-      const sampler =
-        'next' in options.sampler
-          ? options.sampler
-          : createSampler(options.sampler, this.model.tokenizer.size)
       const speculation = this.#speculation(options)
       for (;;) {
         if (generated.length >= options.maxTokens) break
-        const token = sampler.next(logits, this.#tokens)
         if (this.model.tokenizer.eog.has(token) || options.stopTokens?.has(token)) {
           yield* text.end()
           return end('stop')
@@ -129,9 +132,7 @@ export class Session implements Disposable {
           return end('context-full')
         }
         speculation?.came(token)
-        logits =
-          this.#alreadyTried(token, drafts, turn.signal) ??
-          (await this.#decode(token, options, generated.length, speculation, drafts, turn))
+        token = this.#alreadyTried(token, request) ?? (await this.#decode(token, speculation, request))
         if (generated.length % decodeCheckpoint === 0) this.#state.checkpoint()
         usage.decodeMs = performance.now() - decodeStart
       }
@@ -142,6 +143,7 @@ export class Session implements Disposable {
       yield* text.end()
       return end('cancelled')
     } finally {
+      this.#land(token)
       if (this.#tried) this.#rewind(this.#tokens.length)
       release()
     }
@@ -152,8 +154,12 @@ export class Session implements Disposable {
    * without enough memory says so while the model is being loaded.
    */
   async warmUp(signal: AbortSignal): Promise<void> {
-    for (const tokens of [[0], [0, 0]])
-      await this.model.forward(this.#state, tokens, { outputs: 'last' }, signal)
+    const { choice } = createSampler(greedy, this.model.tokenizer.size)
+    for (const tokens of [[0], [0, 0]]) {
+      signal.throwIfAborted()
+      if (choice && this.model.pipelined) await (await this.model.choose(this.#state, tokens, choice)).read()
+      else await this.model.forward(this.#state, tokens, { outputs: 'last' }, signal)
+    }
     this.#rewind(0)
   }
 
@@ -169,18 +175,25 @@ export class Session implements Disposable {
     this.#state[Symbol.dispose]()
   }
 
-  async #prefill(prompt: readonly number[], usage: Usage, turn: Turn): Promise<Float32Array> {
+  #sampler({ sampler }: GenerateOptions): Sampler {
+    return 'next' in sampler ? sampler : createSampler(sampler, this.model.tokenizer.size)
+  }
+
+  /** Reads the prompt and draws the first token. */
+  async #prefill(prompt: readonly number[], usage: Usage, request: Request): Promise<number> {
     // The last token is always computed again: its logits are what decoding starts from.
     const common = commonLength(this.#tokens, prompt, prompt.length - 1)
     usage.reusedTokens = this.#rewind(common)
-    let logits: Float32Array = new Float32Array(0)
-    for (let rest = prompt.slice(usage.reusedTokens); rest.length > 0;) {
+    for (let rest = prompt.slice(usage.reusedTokens); ;) {
       const count = this.#chunkLength(rest)
-      logits = await this.#step(rest.slice(0, count), turn)
-      this.#state.checkpoint()
+      const chunk = rest.slice(0, count)
       rest = rest.slice(count)
+      const choice = this.#choiceOf(request)
+      if (rest.length === 0 && choice) return this.#chosenStep(chunk, choice, true, request)
+      const logits = await this.#step(chunk, request.turn)
+      this.#state.checkpoint()
+      if (rest.length === 0) return request.sampler.next(logits, this.#tokens)
     }
-    return logits
   }
 
   // The next prompt is likely to be this one with another last token, or with none; a state that goes back to checkpoints only needs
@@ -195,11 +208,11 @@ export class Session implements Disposable {
     return new Speculation(this.#tokens, this.#costs, speculation)
   }
 
-  /** The logits after `token`, when the step before has tried it. */
-  #alreadyTried(token: number, drafts: DraftCounts, signal: AbortSignal): Float32Array | undefined {
+  /** The token after `token`, when the step before has tried it. */
+  #alreadyTried(token: number, { sampler, drafts, turn }: Request): number | undefined {
     const tried = this.#tried
     if (!tried) return undefined
-    signal.throwIfAborted()
+    turn.signal.throwIfAborted()
     const { draft, logits, accepted } = tried
     if (tried.byModel) this.draftModel?.judge(draft[accepted] === token)
     if (draft[accepted] !== token) {
@@ -210,35 +223,87 @@ export class Session implements Disposable {
     this.#tokens.push(token)
     tried.accepted++
     if (tried.accepted === draft.length) this.#tried = undefined
-    return rowOf(logits, tried.accepted, draft.length + 1)
+    return sampler.next(rowOf(logits, tried.accepted, draft.length + 1), this.#tokens)
   }
 
-  /** The logits after `token`, the last one of `generated`. The step tries more tokens, where that promises to pay. */
-  async #decode(
-    token: number,
-    options: GenerateOptions,
-    generated: number,
-    speculation: Speculation | undefined,
-    drafts: DraftCounts,
-    turn: Turn,
-  ): Promise<Float32Array> {
+  /** The token after `token`. The step tries some tokens more, where that promises to pay. */
+  async #decode(token: number, speculation: Speculation | undefined, request: Request): Promise<number> {
+    const { options, generated, sampler, drafts, turn } = request
     const room = this.#state.capacity - this.#tokens.length - 1
-    const most = Math.min(options.maxTokens - generated - 1, room)
+    const most = Math.min(options.maxTokens - generated.length - 1, room)
     // Copies cost nothing, so they go first.
     const copied = speculation?.draft(most) ?? []
+    const mode = options.speculation ?? 'auto'
     const byModel = copied.length === 0 && speculation !== undefined
-    const draft = byModel ? await this.#modelDraft(token, most, options.speculation ?? 'auto', turn) : copied
-    if (draft.length === 0) return this.#step([token], turn)
+    const guesses = byModel ? (this.draftModel?.wanted(this.#costs, mode, most) ?? 0) : 0
+    const choice = this.#choiceOf(request)
+    // A draft goes after a token that is known, and so does a step in common with another job: the one in flight comes first.
+    const more = copied.length === 0 && guesses === 0 && turn.contended !== true
+    if (choice && (this.#ahead || more)) return this.#chosenStep([token], choice, more, request)
+    const draft = guesses > 0 ? await this.#modelDraft(token, guesses, turn) : copied
     const logits = await this.#step([token], turn, draft)
-    this.#tried = { draft, logits, accepted: 0, byModel }
-    drafts.steps++
-    drafts.tried += draft.length
-    return rowOf(logits, 0, draft.length + 1)
+    if (draft.length > 0) {
+      this.#tried = { draft, logits, accepted: 0, byModel }
+      drafts.steps++
+      drafts.tried += draft.length
+    }
+    return sampler.next(rowOf(logits, 0, draft.length + 1), this.#tokens)
   }
 
-  async #modelDraft(token: number, most: number, mode: SpeculationMode, turn: Turn): Promise<number[]> {
-    const count = this.draftModel?.wanted(this.#costs, mode, most) ?? 0
-    if (count === 0) return []
+  #choiceOf({ sampler }: Request): TokenChoice | undefined {
+    return this.model.pipelined ? sampler.choice : undefined
+  }
+
+  /**
+   * The token after `tokens`, chosen by the device. With `more`, the step that takes it is submitted before it is read, so that the
+   * device goes on while the answer is put together here.
+   */
+  #chosenStep(
+    tokens: readonly number[],
+    choice: TokenChoice,
+    more: boolean,
+    { options, generated, turn }: Request,
+  ): Promise<number> {
+    return turn.step(async () => {
+      const start = performance.now()
+      const trusted = this.#tokens.length
+      const wasAhead = this.#ahead !== undefined
+      let next = this.#ahead
+      try {
+        next ??= await this.model.choose(this.#state, tokens, choice)
+        this.#ahead = undefined
+        this.#tokens.push(...tokens)
+        // The tokens of a prompt are a place to return to, the one in flight after them is not.
+        if (generated.length === 0) this.#state.checkpoint()
+        const isLast = generated.length + 1 >= options.maxTokens
+        if (more && !isLast && this.#state.length < this.#state.capacity) {
+          this.#ahead = await this.model.choose(this.#state, next, choice)
+        }
+        const token = await next.read()
+        const end = performance.now()
+        // A reader who took longer than the device has not left a wait that tells what a step costs.
+        if (wasAhead && this.#ahead && end - start > start - this.#readAt)
+          this.#costs.measured(1, end - start)
+        this.#readAt = end
+        return token
+      } catch (error) {
+        next?.forget()
+        this.#rewind(trusted)
+        throw error
+      }
+    })
+  }
+
+  /** Settles what the step in flight did: it took `token`, whatever became of the answer. */
+  #land(token: number | undefined): void {
+    if (!this.#ahead) return
+    if (this.#state.takesBack || token === undefined) this.#rewind(this.#tokens.length)
+    else this.#tokens.push(token)
+    this.#ahead?.forget()
+    this.#ahead = undefined
+  }
+
+  async #modelDraft(token: number, count: number, turn: Turn): Promise<number[]> {
     return (await this.draftModel?.draft([...this.#tokens, token], count, turn)) ?? []
   }
 
@@ -269,6 +334,8 @@ export class Session implements Disposable {
 
   #rewind(length: number): number {
     this.#tried = undefined
+    this.#ahead?.forget()
+    this.#ahead = undefined
     const kept = this.#state.rewind(length)
     this.#tokens.length = kept
     return kept
@@ -290,6 +357,16 @@ export class Session implements Disposable {
       )
     }
   }
+}
+
+/** What an answer is made with. */
+interface Request {
+  readonly options: GenerateOptions
+  readonly sampler: Sampler
+  /** Tokens of the answer so far. */
+  readonly generated: readonly number[]
+  readonly drafts: DraftCounts
+  readonly turn: Turn
 }
 
 interface Tried {

@@ -1,5 +1,6 @@
 // A loaded model: weights on a device and plans compiled for it.
-import type { Backend, Executable, ReadBytes, Tensor, WeightSpec } from '../backend/backend'
+import type { Backend, ChosenToken, Executable, ReadBytes, Tensor, WeightSpec } from '../backend/backend'
+import type { TokenChoice } from '../backend/choose-token'
 import type { Log } from '../base/log'
 import type { Progress } from '../base/progress'
 import { aboutFile } from '../format/about-file'
@@ -113,6 +114,11 @@ export class Model implements Disposable {
     return this.backend.device.prefillChunk
   }
 
+  /** As in `Backend`. */
+  get pipelined(): boolean {
+    return this.backend.pipelined
+  }
+
   /** How many of `tokens`, the next ones of a sequence, `forward` takes in one step. Throws `internal`. */
   stepLength(state: State, tokens: readonly number[]): number {
     return checked(state).stepLength(tokens, this.prefillChunk)
@@ -183,6 +189,28 @@ export class Model implements Disposable {
   /** Whether `forwardTogether` takes as many sequences. A device that binds nothing but whole blocks of a row may not. */
   async runsTogether(sequences: number): Promise<boolean> {
     return sequences > 1 && this.backend.runsTogether(await this.#executable(sequences, 'all'))
+  }
+
+  /**
+   * Appends `tokens`, no more than a step takes, or the one token that a step before has chosen, and has the device choose the next.
+   * Does not wait: the state is what it will be, and the next step may follow at once. Throws as `forward` does.
+   */
+  async choose(
+    state: State,
+    tokens: readonly number[] | ChosenToken,
+    choice: TokenChoice,
+  ): Promise<ChosenToken> {
+    const memory = checked(state)
+    // Nobody knows the chosen one; it is none that a prefix ends with, because the answer has begun.
+    const known = 'read' in tokens ? [0] : tokens
+    this.#checkTokens(state, known)
+    const executable = await this.#executable(this.#planned(known.length, this.prefillChunk, 'last'), 'last')
+    memory.begin(known)
+    const { prefix, length: position } = memory
+    const step = { tokens: known, position, prefix, ...('read' in tokens ? { chosen: tokens } : {}) }
+    const chosen = this.backend.choose(executable, memory.tensors, step, choice)
+    memory.advance(known.length)
+    return chosen
   }
 
   // All logits of a step stand in one buffer, and a vocabulary of 262,144 makes a megabyte of each token's.

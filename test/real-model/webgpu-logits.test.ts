@@ -1,6 +1,6 @@
 // The default model on the driver that HEARTH_TEST_ADAPTER names, against the reference backend.
 import assert from 'node:assert/strict'
-import { likeliest } from '../../engine/generate/sampler'
+import { likeliest } from '../../engine/backend/choose-token'
 import { relativeDifference } from '../arch/tiny-models'
 import { expected, lastLogits, openModel, type OpenModel } from './open-model'
 

@@ -7,11 +7,13 @@ import {
   noShape,
   type DeviceTraits,
   type Kernel,
+  type OpName,
   type Shape,
 } from '../../engine/backend/webgpu/kernels/table'
 import { tensorTypes } from '../../engine/format/ggml-types'
 import type { Operation } from '../../engine/graph/graph'
 import { tinyRwkv } from '../arch/tiny-models'
+import { choiceCases } from '../ops/choice-cases'
 import { embedCase, matmulCases, otherCases, types } from '../ops/op-cases'
 
 const devices: readonly DeviceTraits[] = [
@@ -31,12 +33,17 @@ describe('tables', () => {
       ...matmulCases(type, 'many'),
     ]),
   ]
-  const shapes = cases.flatMap(({ graph, maxTokens }) =>
-    graph.operations.map((operation) => ({ op: operation.op, shape: shapeOf(operation, maxTokens) })),
-  )
+  const shapes: readonly { op: OpName; shape: Shape }[] = [
+    ...cases.flatMap(({ graph, maxTokens }) =>
+      graph.operations.map((operation) => ({ op: operation.op, shape: shapeOf(operation, maxTokens) })),
+    ),
+    ...choiceCases.flatMap(({ logits, choice }) =>
+      choiceOps(choice.temperature > 0).map((op) => ({ op, shape: { ...noShape, cols: logits.length } })),
+    ),
+  ]
 
   for (const kernel of kernels) {
-    it(`kernel ${kernel.name} is run by some row of test/ops/op-cases.ts`, () => {
+    it(`kernel ${kernel.name} is run by some row of test/ops/op-cases.ts or choice-cases.ts`, () => {
       assert.ok(shapes.some(({ op, shape }) => op === kernel.op && runs(kernel, shape)))
     })
   }
@@ -57,6 +64,10 @@ describe('tables', () => {
         )
   })
 })
+
+function choiceOps(drawn: boolean): OpName[] {
+  return drawn ? ['choose-least', 'choose-best', 'choose-token'] : ['choose-best', 'choose-token']
+}
 
 function runs(kernel: Kernel, shape: Shape): boolean {
   return devices.some((device) => kernel.when(shape, device) && kernel.can(shape, device))

@@ -18,6 +18,7 @@ import type { Plan } from '../../graph/plan'
 import { EngineError } from '../../protocol/errors'
 import type {
   Backend,
+  ChosenToken,
   DeviceInfo,
   Executable,
   ReadBytes,
@@ -29,6 +30,7 @@ import type {
 import { checkPrefix } from '../check-prefix'
 import { checkTogether, takesTogether } from '../check-together'
 import { checkSameShape } from '../check-same-shape'
+import { chooseToken, type TokenChoice } from '../choose-token'
 import type { KernelTime, Profile } from '../profile'
 import { add, joinHeads, l2Norm, multiply, scaleByPosition, scaleColumns, softcap } from './elementwise-ops'
 import {
@@ -63,6 +65,8 @@ export class CpuBackend implements Backend {
   }
   /** None: the reference computes what the model's builder wrote down. */
   readonly fusions: ReadonlySet<Fusion> = new Set()
+  /** The processor that would wait is the one that computes. */
+  readonly pipelined: boolean = false
   readonly lost = new Promise<EngineError>(() => undefined)
   /** Steps and reads run one after the other, in the order of the calls. */
   #queue: Promise<void> = Promise.resolve()
@@ -102,7 +106,22 @@ export class CpuBackend implements Backend {
   run(executable: Executable, state: ReadonlyMap<string, Tensor>, step: StepInput): void {
     const cpu = asCpuExecutable(executable)
     cpu.check(state, step)
-    this.#enqueue(() => this.#work(cpu.work(state, step)))
+    this.#enqueue(() => this.#work(cpu.work(state, known(step))))
+  }
+
+  choose(
+    executable: Executable,
+    state: ReadonlyMap<string, Tensor>,
+    step: StepInput,
+    choice: TokenChoice,
+  ): ChosenToken {
+    this.run(executable, state, step)
+    const token = new CpuChosenToken(() => this.#settled(() => undefined))
+    this.#enqueue(() => {
+      const logits = asCpuExecutable(executable).result()
+      token.value = chooseToken(logits, choice, step.position + step.tokens.length)
+    })
+    return token
   }
 
   runsTogether(executable: Executable): boolean {
@@ -126,12 +145,17 @@ export class CpuBackend implements Backend {
   }
 
   read(executable: Executable): Promise<Float32Array> {
+    return this.#settled(() => asCpuExecutable(executable).result())
+  }
+
+  /** What `tell` says after everything enqueued so far, and before what comes later. Rejects with what went wrong. */
+  #settled<T>(tell: () => T): Promise<T> {
     return this.#queue.then(() => {
       const failure = this.#failure
       // Told once: the next step starts from what its caller still trusts.
       this.#failure = undefined
       if (failure instanceof Error) throw failure
-      return asCpuExecutable(executable).result()
+      return tell()
     })
   }
 
@@ -170,6 +194,32 @@ export class CpuBackend implements Backend {
       this.#rested = performance.now()
     }
   }
+}
+
+class CpuChosenToken implements ChosenToken {
+  value: number | undefined
+
+  constructor(private readonly settled: () => Promise<void>) {}
+
+  async read(): Promise<number> {
+    if (this.value === undefined) await this.settled()
+    if (this.value === undefined)
+      throw new EngineError('internal', 'the step that chooses a token was given up')
+    return this.value
+  }
+
+  forget(): void {
+    // Nothing but the step holds it.
+  }
+}
+
+/** The step with the token that the one before has chosen. */
+function known(step: StepInput): StepInput {
+  const { chosen } = step
+  if (!chosen) return step
+  if (chosen instanceof CpuChosenToken && chosen.value !== undefined)
+    return { ...step, tokens: [chosen.value] }
+  throw new EngineError('internal', 'a step takes a token that is not there')
 }
 
 class CpuExecutable implements Executable {

@@ -1,6 +1,15 @@
 // Turns operations of a plan into kernel launches: which buffers, which numbers, how many rows.
 import type { TensorType } from '../../format/ggml-types'
-import type { Operation, RopeAxis, Rows, StateRef, StateType, Value, WeightRef } from '../../graph/graph'
+import {
+  isPerSequence,
+  type Operation,
+  type RopeAxis,
+  type Rows,
+  type StateRef,
+  type StateType,
+  type Value,
+  type WeightRef,
+} from '../../graph/graph'
 import type { Plan } from '../../graph/plan'
 import { EngineError } from '../../protocol/errors'
 import { noShape, type OpName, type Shape } from './kernels/table'
@@ -24,6 +33,8 @@ export interface Launch {
   readonly params: Uint32Array
   /** From binding 2 on. */
   readonly operands: readonly Operand[]
+  /** Whether a step of several sequences launches it once for each of them. */
+  readonly perSequence: boolean
   /** True when the launch has one row of activations, however many tokens the step has. */
   readonly single: boolean
 }
@@ -71,6 +82,7 @@ export function lower(
     return {
       op: operation.op,
       type,
+      perSequence: isPerSequence(operation.op),
       single,
       params: new Uint32Array(params),
       operands,

@@ -9,41 +9,65 @@ const longest = 500
 const nap = 0.2
 const never = new Int32Array(new SharedArrayBuffer(4))
 
-/** Learns how long the steps of one executable take. Times in milliseconds. */
-export class StepWait {
-  /** By tokens submitted since the wait before: time does not grow in proportion. Undefined after the first, cold wait. */
-  readonly #expected = new Map<number, number | undefined>()
-  #tokens = 0
-  #since = 0
+/** A step on its way through the device. Times in milliseconds of `performance.now()`. */
+export interface SubmittedStep {
+  readonly kind: string
+  /** When it was submitted, or started as far as is known. */
+  since: number
+  /** The step that it starts after, while that one's end is not known. */
+  before: SubmittedStep | undefined
+  /** When its end was seen. */
+  end: number | undefined
+}
 
-  /** A step was submitted. */
-  submitted(tokens: number): void {
-    if (this.#tokens === 0) this.#since = performance.now()
-    this.#tokens += tokens
+/** Learns how long each kind of step takes on a device that runs one after the other. */
+export class StepClock {
+  /** By kind. Undefined after the first, cold wait. */
+  readonly #expected = new Map<string, number | undefined>()
+  #latest: SubmittedStep | undefined
+
+  /** A step was submitted. Steps of one kind take about as long as each other. */
+  submitted(kind: string): SubmittedStep {
+    const before = this.#latest
+    if (before) {
+      before.since = this.#start(before)
+      before.before = undefined
+    }
+    this.#latest = { kind, since: performance.now(), before, end: undefined }
+    return this.#latest
   }
 
-  /** Awaits `start`, asleep at first when the steps since the last wait are known to take more than 2 ms. */
-  async until<T>(start: () => Promise<T>): Promise<T> {
-    const tokens = this.#tokens
-    const since = this.#since
-    this.#tokens = 0
-    const left = Math.min(longest, (this.#expected.get(tokens) ?? 0) - (performance.now() - since))
-    if (left > 2) await sleep(Math.floor(left - 1))
+  /** Awaits `start`, asleep at first when `step` is known to take more than 2 ms from now. */
+  async until<T>(step: SubmittedStep, start: () => Promise<T>): Promise<T> {
+    const expected = this.#expected.get(step.kind)
+    const left =
+      expected === undefined ? 0 : Math.min(longest, this.#start(step) + expected - performance.now())
+    const asleep = left > 2
+    if (asleep) await sleep(Math.floor(left - 1))
     const awake = performance.now()
     const result = await napping(start())
     const end = performance.now()
-    if (tokens > 0) this.#learn(tokens, end - since, end - awake < 0.2)
+    this.#learn(step, end, end - awake >= 0.2, asleep)
+    step.end = end
     return result
   }
 
+  // As far as is known: a step before whose end nobody saw took what steps of its kind take.
+  #start({ since, before }: SubmittedStep): number {
+    if (!before) return since
+    return Math.max(since, before.end ?? this.#start(before) + (this.#expected.get(before.kind) ?? 0))
+  }
+
   // Aims below the true time: waking early costs a little polling, waking late costs the user. The first wait teaches
-  // nothing, it has the driver's compiler in it.
-  #learn(tokens: number, took: number, overslept: boolean): void {
-    const before = this.#expected.get(tokens)
-    if (!this.#expected.has(tokens)) this.#expected.set(tokens, undefined)
-    else if (before === undefined) this.#expected.set(tokens, took * 0.7)
-    else if (overslept) this.#expected.set(tokens, before * 0.85)
-    else this.#expected.set(tokens, Math.min(took * 0.95, before * 1.05))
+  // nothing, it has the driver's compiler in it; nor does a step that had ended before anybody asked.
+  #learn(step: SubmittedStep, end: number, waited: boolean, slept: boolean): void {
+    const { kind } = step
+    const took = end - this.#start(step)
+    const expected = this.#expected.get(kind)
+    if (!this.#expected.has(kind)) this.#expected.set(kind, undefined)
+    else if (expected === undefined) this.#expected.set(kind, took * 0.7)
+    else if (waited) this.#expected.set(kind, Math.min(took * 0.95, expected * 1.05))
+    else if (slept) this.#expected.set(kind, expected * 0.85)
   }
 }
 

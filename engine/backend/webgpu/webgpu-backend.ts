@@ -2,11 +2,12 @@
 import type { Log } from '../../base/log'
 import { byteLength } from '../../format/ggml-types'
 import type { Fusion } from '../../graph/fuse'
-import { grownBy, isPerSequence, type StateType } from '../../graph/graph'
+import { grownBy, type StateType } from '../../graph/graph'
 import type { Plan } from '../../graph/plan'
 import { EngineError } from '../../protocol/errors'
 import type {
   Backend,
+  ChosenToken,
   DeviceInfo,
   Executable,
   ReadBytes,
@@ -18,12 +19,13 @@ import type {
 import { checkPrefix } from '../check-prefix'
 import { checkSameShape } from '../check-same-shape'
 import { checkTogether, takesTogether } from '../check-together'
+import type { TokenChoice } from '../choose-token'
 import { PartReader } from '../part-reader'
 import type { Profile } from '../profile'
 import { variantName } from './compose'
 import { copyBandwidth } from './copy-bandwidth'
 import type { OpenDevice } from './dawn'
-import { interfaces, kernels, type Kernel } from './kernels/table'
+import { interfaces, kernels, type Kernel, type OpName } from './kernels/table'
 import { LaunchTimer } from './launch-timer'
 import { lower, type Launch, type Operand } from './lowering'
 import { Pipelines, type Pipeline } from './pipelines'
@@ -39,8 +41,15 @@ import {
   uploadWeight,
   type GpuTensor,
 } from './tensors'
+import {
+  choiceLaunches,
+  choiceWords,
+  ChosenTokens,
+  createChoiceBuffers,
+  type GpuChosenToken,
+} from './token-choice'
 import { bufferUsage, mapModeRead } from './usage'
-import { napping, StepWait } from './wait'
+import { napping, StepClock, type SubmittedStep } from './wait'
 
 export interface WebGpuOptions {
   /** Smaller than the device's, so that tests can see a matrix split in bands. */
@@ -68,15 +77,14 @@ export class WebGpuBackend implements Backend {
   readonly kind = 'webgpu'
   readonly device: DeviceInfo
   readonly fusions = webgpuFusions
+  readonly pipelined: boolean
   readonly lost: Promise<EngineError>
   readonly #open: OpenDevice
   readonly #log: Log
   readonly #force: string | undefined
   readonly #profile: Profile | undefined
   readonly #pipelines: Pipelines
-  /** Step: number of tokens, position and prefix, rewritten before every submit. */
-  readonly #step: GPUBuffer
-  readonly #nothing: GPUBuffer
+  readonly #shared: Shared
   readonly #executables = new Set<GpuExecutable>()
   readonly #upload = { reader: new PartReader(), memory: new PlaneMemory() }
   /** Bytes of weights on their way since the queue was empty. */
@@ -92,10 +100,14 @@ export class WebGpuBackend implements Backend {
     this.#log = log
     this.#force = options.force
     this.#profile = options.profile
+    // A software adapter has the same processors as the host: what they do beside a step, the step waits for.
+    this.pipelined = !adapter.software
     this.#pipelines = new Pipelines(device)
-    const { storage, uniform, copyDst } = bufferUsage
-    this.#step = device.createBuffer({ label: 'step', size: 16, usage: uniform | copyDst })
-    this.#nothing = device.createBuffer({ label: 'nothing', size: 256, usage: storage })
+    this.#shared = {
+      nothing: device.createBuffer({ label: 'nothing', size: 256, usage: bufferUsage.storage }),
+      chosen: new ChosenTokens(device),
+      clock: new StepClock(),
+    }
     this.device = {
       name: adapter.name,
       software: adapter.software,
@@ -182,7 +194,7 @@ export class WebGpuBackend implements Backend {
     this.#check()
     const { maxBindingBytes } = this.device
     const shapes = new Map(
-      [...weights].map(([name, spec]) => [name, emptyWeight(spec, maxBindingBytes, this.#nothing)]),
+      [...weights].map(([name, spec]) => [name, emptyWeight(spec, maxBindingBytes, this.#shared.nothing)]),
     )
     for (const launch of plan.operations.flatMap((operation) => lower(operation, plan, shapes))) {
       // What fails, `compile` meets again.
@@ -194,10 +206,14 @@ export class WebGpuBackend implements Backend {
     this.#check()
     const { device } = this.#open
     const gpuWeights = new Map([...weights].map(([name, tensor]) => [name, asGpuTensor(tensor)]))
-    const launches = plan.operations.flatMap((operation) => lower(operation, plan, gpuWeights))
-    const chosen = launches.map((launch) => this.#choose(launch))
-    const pipelines = await Promise.all(
-      chosen.map((kernel, index) => this.#pipelines.get(kernel, launches[index]?.type ?? 'f32')),
+    const dispatches = await this.#dispatches(
+      plan.operations.flatMap((operation) => lower(operation, plan, gpuWeights)),
+    )
+    const { cols } = plan.result
+    const result: Operand = { kind: 'slot', slot: plan.slotOf.get(plan.result.id) ?? 0, cols }
+    const choiceBuffers = createChoiceBuffers(device, cols)
+    const choice = await this.#dispatches(
+      isSingle(plan) ? choiceLaunches(result, cols, choiceBuffers, this.#shared.chosen.buffer) : [],
     )
     const bytes = plan.slotSizes.reduce((sum, size) => sum + padded(size * 4), 0)
     const largest = Math.max(...plan.slotSizes) * 4
@@ -214,17 +230,18 @@ export class WebGpuBackend implements Backend {
       bytes,
       () =>
         new GpuExecutable(
+          this.#nextId++,
           device,
           plan,
-          launches.map((launch, index) => {
-            const pipeline = pipelines[index]
-            const kernel = chosen[index]
-            if (!pipeline || !kernel) throw new EngineError('internal', 'a launch lost its kernel')
-            return { launch, pipeline, kernel }
-          }),
-          { step: this.#step, nothing: this.#nothing },
+          dispatches,
+          choice,
+          this.#shared,
           this.#profile,
-          (gone) => this.#executables.delete(gone),
+          (gone) => {
+            this.#executables.delete(gone)
+            choiceBuffers.kept.destroy()
+            choiceBuffers.best.destroy()
+          },
         ),
     )
     this.#executables.add(executable)
@@ -233,11 +250,8 @@ export class WebGpuBackend implements Backend {
 
   run(executable: Executable, state: ReadonlyMap<string, Tensor>, step: StepInput): void {
     if (this.#failure) return // the next read tells
-    const { device } = this.#open
     const gpu = asGpuExecutable(executable)
     gpu.check(state, step)
-    const { tokens, position, prefix = 0 } = step
-    device.queue.writeBuffer(this.#step, 0, new Uint32Array([tokens.length, position, prefix]))
     gpu.submit(state, step)
   }
 
@@ -247,18 +261,37 @@ export class WebGpuBackend implements Backend {
 
   runTogether(executable: Executable, sequences: readonly SequenceStep[]): void {
     if (this.#failure) return // the next read tells
-    const { device } = this.#open
     const gpu = asGpuExecutable(executable)
     checkTogether(gpu.plan, sequences)
     for (const sequence of sequences) gpu.check(sequence.state, sequence)
-    device.queue.writeBuffer(this.#step, 0, new Uint32Array([sequences.length, 0, 0]))
     gpu.submitTogether(sequences)
   }
 
-  async read(executable: Executable): Promise<Float32Array> {
+  choose(
+    executable: Executable,
+    state: ReadonlyMap<string, Tensor>,
+    step: StepInput,
+    choice: TokenChoice,
+  ): ChosenToken {
+    this.#check()
+    const gpu = asGpuExecutable(executable)
+    gpu.check(state, step)
+    if (!isSingle(gpu.plan)) throw new EngineError('internal', 'a token is chosen by the last logits alone')
+    const { clock, chosen } = this.#shared
+    const token = chosen.take((map) => this.#told(() => clock.until(submitted, map)))
+    const submitted = gpu.submit(state, step, { choice, token })
+    return token
+  }
+
+  read(executable: Executable): Promise<Float32Array> {
+    return this.#told(() => asGpuExecutable(executable).read())
+  }
+
+  /** What `work` waits for, or what went wrong meanwhile. */
+  async #told<T>(work: () => Promise<T>): Promise<T> {
     this.#check()
     try {
-      const result = await asGpuExecutable(executable).read()
+      const result = await work()
       this.#check()
       return result
     } catch (cause) {
@@ -282,6 +315,7 @@ export class WebGpuBackend implements Backend {
     this.#disposed = true
     this.#failure ??= new EngineError('internal', 'the backend is disposed')
     for (const executable of [...this.#executables]) executable.dispose()
+    this.#shared.chosen.dispose()
     this.#open.release()
   }
 
@@ -291,6 +325,16 @@ export class WebGpuBackend implements Backend {
     if (kernel && found.length === 1) return kernel
     const names = found.map((row) => row.name).join(', ') || 'none'
     throw new EngineError('internal', `kernels for ${launch.op} ${JSON.stringify(launch.shape)}: ${names}`)
+  }
+
+  /** The kernels of launches, compiled. */
+  #dispatches(launches: readonly Launch[]): Promise<Dispatch[]> {
+    return Promise.all(
+      launches.map(async (launch) => {
+        const kernel = this.#choose(launch)
+        return { launch, kernel, pipeline: await this.#pipelines.get(kernel, launch.type) }
+      }),
+    )
   }
 
   #check(): void {
@@ -307,17 +351,39 @@ interface Dispatch {
 /** Binds one launch and dispatches it. */
 type Encode = (pass: GPUComputePassEncoder, dispatch: Dispatch, index: number) => void
 
-interface SharedBuffers {
-  readonly step: GPUBuffer
+/** What the executables of a backend have in common. */
+interface Shared {
   readonly nothing: GPUBuffer
+  readonly chosen: ChosenTokens
+  readonly clock: StepClock
+}
+
+/** A step chooses no token, takes the likeliest, or draws one. */
+type StepKind = 'plain' | 'likeliest' | 'drawn'
+
+/** What a step launches, with the place of each among all of its executable. */
+interface LaunchList {
+  readonly places: readonly { readonly dispatch: Dispatch; readonly index: number }[]
+  timer: LaunchTimer | undefined
+}
+
+interface ChoiceToMake {
+  readonly choice: TokenChoice
+  readonly token: GpuChosenToken
 }
 
 /** Params, and steps, lie this far apart in their buffer: the largest uniform offset alignment of any adapter. */
 const paramsStride = 256
 
+/** Where a step's tokens lie behind its uniform: the largest storage offset alignment of any adapter. */
+const tokensOffset = 256
+
 class GpuExecutable implements Executable {
+  /** The launches of the plan, then those of a choice. */
+  readonly #all: readonly Dispatch[]
   readonly #slots: readonly GPUBuffer[]
-  readonly #tokens: GPUBuffer
+  /** The step's uniform and its tokens, written at once before every submit. */
+  readonly #step: GPUBuffer
   readonly #params: GPUBuffer
   /** Bind groups of launches without state, built once; undefined for the others. */
   readonly #groups: readonly (GPUBindGroup | undefined)[]
@@ -332,15 +398,18 @@ class GpuExecutable implements Executable {
   /** States with a row per token; the others have a fixed size. */
   readonly #growingStates: ReadonlySet<string>
   readonly #idle: GPUBuffer[] = []
-  readonly #wait = new StepWait()
-  #timer: LaunchTimer | undefined
+  #latest: SubmittedStep | undefined
+  readonly #launches: Readonly<Record<StepKind, LaunchList>>
   #outputs = 0
 
   constructor(
+    readonly id: number,
     readonly device: GPUDevice,
     readonly plan: Plan,
     readonly dispatches: readonly Dispatch[],
-    readonly shared: SharedBuffers,
+    /** What follows them when a token is chosen. */
+    choice: readonly Dispatch[],
+    readonly shared: Shared,
     readonly profile: Profile | undefined,
     readonly onDispose: (gone: GpuExecutable) => void,
   ) {
@@ -348,20 +417,33 @@ class GpuExecutable implements Executable {
     this.#slots = plan.slotSizes.map((size, index) =>
       device.createBuffer({ label: `slot ${index}`, size: padded(size * 4), usage: storage | copySrc }),
     )
-    this.#tokens = device.createBuffer({
-      label: 'tokens',
-      size: padded(plan.maxTokens * 4),
-      usage: storage | copyDst,
+    this.#step = device.createBuffer({
+      label: 'step',
+      size: tokensOffset + padded(plan.maxTokens * 4),
+      usage: uniform | storage | copyDst,
     })
-    const params = new Uint32Array((dispatches.length * paramsStride) / 4)
-    dispatches.forEach(({ launch }, index) => params.set(launch.params, (index * paramsStride) / 4))
+    const all = [...dispatches, ...choice]
+    this.#all = all
+    const list = (...ops: OpName[]): LaunchList => ({
+      places: all
+        .map((dispatch, index) => ({ dispatch, index }))
+        .filter(({ dispatch, index }) => index < dispatches.length || ops.includes(dispatch.launch.op)),
+      timer: undefined,
+    })
+    this.#launches = {
+      plain: list(),
+      likeliest: list('choose-best', 'choose-token'),
+      drawn: list('choose-least', 'choose-best', 'choose-token'),
+    }
+    const params = new Uint32Array((all.length * paramsStride) / 4)
+    all.forEach(({ launch }, index) => params.set(launch.params, (index * paramsStride) / 4))
     this.#params = device.createBuffer({
       label: 'params',
       size: Math.max(paramsStride, params.byteLength),
       usage: uniform | copyDst,
     })
     device.queue.writeBuffer(this.#params, 0, params)
-    this.#groups = dispatches.map((dispatch, index) =>
+    this.#groups = all.map((dispatch, index) =>
       dispatch.launch.operands.some((operand) => operand.kind === 'state')
         ? undefined
         : this.#bind(dispatch, index, new Map()),
@@ -369,7 +451,7 @@ class GpuExecutable implements Executable {
     this.#stateTypes = new Map(dispatches.flatMap(({ launch }) => launch.operands.flatMap(stateType)))
     const alignment = device.limits.minStorageBufferOffsetAlignment
     this.rowsAreAligned = dispatches
-      .filter(({ launch }) => isPerSequence(launch.op))
+      .filter(({ launch }) => launch.perSequence)
       .every(({ launch }) =>
         launch.operands.every((operand) => operand.kind !== 'slot' || (operand.cols * 4) % alignment === 0),
       )
@@ -404,32 +486,40 @@ class GpuExecutable implements Executable {
     }
   }
 
-  submit(state: ReadonlyMap<string, Tensor>, { tokens }: StepInput): void {
+  submit(state: ReadonlyMap<string, Tensor>, step: StepInput, toMake?: ChoiceToMake): SubmittedStep {
+    const { tokens, position, prefix = 0, chosen } = step
+    const { chosen: places } = this.shared
     const groups = this.#groupsFor(state)
     const count = tokens.length
-    this.device.queue.writeBuffer(this.#tokens, 0, new Uint32Array(tokens))
-    this.#submit(count, (pass, { launch, kernel }, index) => {
+    this.#writeStep([count, position, prefix], tokens, toMake)
+    const encoder = this.device.createCommandEncoder()
+    if (chosen) places.copyTo(encoder, chosen, this.#step, tokensOffset)
+    const kind = toMake ? (toMake.choice.temperature === 0 ? 'likeliest' : 'drawn') : 'plain'
+    this.#encode(encoder, kind, count, (pass, { launch, kernel }, index) => {
       pass.setBindGroup(0, groups[index])
       const [x, y] = kernel.grid(launch.shape, launch.single ? 1 : count)
       pass.dispatchWorkgroups(x, y)
     })
-    const { result, outputs } = this.plan
-    this.#outputs = result.rows === 'outputs' && outputs === 'last' ? 1 : count
+    if (toMake) places.copyBack(encoder, toMake.token)
+    return this.#submit(encoder, `${count} ${kind}`, isSingle(this.plan) ? 1 : count)
   }
 
   /** Sequence i has row i of every value. */
   submitTogether(sequences: readonly SequenceStep[]): void {
-    const { queue } = this.device
     const count = sequences.length
-    queue.writeBuffer(this.#tokens, 0, new Uint32Array(sequences.flatMap(({ tokens }) => tokens)))
+    this.#writeStep(
+      [count, 0, 0],
+      sequences.flatMap(({ tokens }) => tokens),
+    )
     const steps = new Uint32Array((count * paramsStride) / 4)
     sequences.forEach(({ position, prefix = 0 }, row) => {
       steps.set([1, position, prefix], (row * paramsStride) / 4)
     })
-    queue.writeBuffer(this.#stepOfRow(0).buffer, 0, steps)
+    this.device.queue.writeBuffer(this.#stepOfRow(0).buffer, 0, steps)
     const groups = sequences.map(({ state }, row) => this.#groupsFor(state, row))
-    this.#submit(count, (pass, { launch, kernel }, index) => {
-      if (isPerSequence(launch.op)) {
+    const encoder = this.device.createCommandEncoder()
+    this.#encode(encoder, 'plain', count, (pass, { launch, kernel }, index) => {
+      if (launch.perSequence) {
         const [x, y] = kernel.grid(launch.shape, 1)
         for (const own of groups) {
           pass.setBindGroup(0, own[index])
@@ -441,41 +531,58 @@ class GpuExecutable implements Executable {
         pass.dispatchWorkgroups(x, y)
       }
     })
-    this.#outputs = count
+    this.#submit(encoder, `${count} together`, count)
   }
 
-  #submit(tokens: number, launch: Encode): void {
-    if (this.profile?.enabled) this.#encodeTimed(this.profile, tokens, launch)
-    else this.#encode(launch)
-    this.#wait.submitted(tokens)
+  /** Uniform and tokens at once: a write costs as much as a quarter of a launch. */
+  #writeStep(step: readonly number[], tokens: readonly number[], toMake?: ChoiceToMake): void {
+    const words = new Uint32Array(tokensOffset / 4 + tokens.length)
+    words.set(step)
+    if (toMake) words.set(choiceWords(toMake.choice, toMake.token.place), step.length)
+    words.set(tokens, tokensOffset / 4)
+    this.device.queue.writeBuffer(this.#step, 0, words)
   }
 
-  #encode(launch: Encode): void {
-    const encoder = this.device.createCommandEncoder()
+  #submit(encoder: GPUCommandEncoder, kind: string, outputs: number): SubmittedStep {
+    this.device.queue.submit([encoder.finish()])
+    this.#outputs = outputs
+    this.#latest = this.shared.clock.submitted(`${this.id} ${kind}`)
+    return this.#latest
+  }
+
+  #encode(encoder: GPUCommandEncoder, kind: StepKind, tokens: number, launch: Encode): void {
+    const list = this.#launches[kind]
+    if (this.profile?.enabled) return this.#encodeTimed(encoder, this.profile, list, tokens, launch)
     const pass = encoder.beginComputePass()
     let current: GPUComputePipeline | undefined
-    this.dispatches.forEach((dispatch, index) => {
+    for (const { dispatch, index } of list.places) {
       const { pipeline } = dispatch.pipeline
       if (current !== pipeline) pass.setPipeline(pipeline)
       current = pipeline
       launch(pass, dispatch, index)
-    })
+    }
     pass.end()
-    this.device.queue.submit([encoder.finish()])
   }
 
   /** As `#encode`, with a pass for each launch, since timestamps are of passes. */
-  #encodeTimed(profile: Profile, tokens: number, launch: Encode): void {
-    const timer = (this.#timer ??= new LaunchTimer(this.device, this.dispatches.map(described)))
-    const encoder = this.device.createCommandEncoder()
-    this.dispatches.forEach((dispatch, index) => {
-      const pass = encoder.beginComputePass(timer.pass(index))
+  #encodeTimed(
+    encoder: GPUCommandEncoder,
+    profile: Profile,
+    list: LaunchList,
+    tokens: number,
+    launch: Encode,
+  ): void {
+    const timer = (list.timer ??= new LaunchTimer(
+      this.device,
+      list.places.map(({ dispatch }) => described(dispatch)),
+    ))
+    list.places.forEach(({ dispatch, index }, at) => {
+      const pass = encoder.beginComputePass(timer.pass(at))
       pass.setPipeline(dispatch.pipeline.pipeline)
       launch(pass, dispatch, index)
       pass.end()
     })
     const stamps = timer.resolve(encoder)
-    this.device.queue.submit([encoder.finish()])
     profile.addStepLater(tokens, () => timer.read(stamps))
   }
 
@@ -484,12 +591,13 @@ class GpuExecutable implements Executable {
     const { result } = this.plan
     const bytes = this.#outputs * result.cols * 4
     const slot = this.#slots[this.plan.slotOf.get(result.id) ?? -1]
-    if (!slot || bytes === 0) throw new EngineError('internal', 'read before any run')
+    const latest = this.#latest
+    if (!slot || !latest) throw new EngineError('internal', 'read before any run')
     const staging = this.#staging(bytes)
     const encoder = this.device.createCommandEncoder()
     encoder.copyBufferToBuffer(slot, 0, staging, 0, bytes)
     this.device.queue.submit([encoder.finish()])
-    await this.#wait.until(() => staging.mapAsync(mapModeRead, 0, bytes))
+    await this.shared.clock.until(latest, () => staging.mapAsync(mapModeRead, 0, bytes))
     const values = new Float32Array(staging.getMappedRange(0, bytes).slice(0))
     staging.unmap()
     this.#idle.push(staging)
@@ -503,10 +611,10 @@ class GpuExecutable implements Executable {
   }
 
   dispose(): void {
-    for (const buffer of [...this.#slots, this.#tokens, this.#params, ...this.#idle]) buffer.destroy()
+    for (const buffer of [...this.#slots, this.#step, this.#params, ...this.#idle]) buffer.destroy()
     this.#steps?.destroy()
     this.#groupsOfState.clear()
-    this.#timer?.dispose()
+    for (const { timer } of Object.values(this.#launches)) timer?.dispose()
     this.onDispose(this)
   }
 
@@ -517,9 +625,9 @@ class GpuExecutable implements Executable {
     const key = row === undefined ? ids : `row${row} ${ids}`
     let groups = this.#groupsOfState.get(key)
     if (!groups) {
-      groups = this.dispatches.map(
+      groups = this.#all.map(
         (dispatch, index) =>
-          (row === undefined || !isPerSequence(dispatch.launch.op) ? this.#groups[index] : undefined) ??
+          (row === undefined || !dispatch.launch.perSequence ? this.#groups[index] : undefined) ??
           this.#bind(dispatch, index, state, row),
       )
       this.#groupsOfState.set(key, groups)
@@ -535,11 +643,11 @@ class GpuExecutable implements Executable {
   ): GPUBindGroup {
     const params = { buffer: this.#params, offset: index * paramsStride, size: 64 }
     const resources: GPUBindingResource[] = [
-      row === undefined ? { buffer: this.shared.step } : this.#stepOfRow(row),
+      row === undefined ? { buffer: this.#step, size: tokensOffset } : this.#stepOfRow(row),
       params,
       ...launch.operands.map((operand) => ({
         buffer: this.#bufferOf(operand, state),
-        offset: row === undefined || operand.kind !== 'slot' ? 0 : row * operand.cols * 4,
+        offset: offsetOf(operand, row),
       })),
     ]
     return this.device.createBindGroup({
@@ -555,7 +663,7 @@ class GpuExecutable implements Executable {
       size: this.plan.maxTokens * paramsStride,
       usage: bufferUsage.uniform | bufferUsage.copyDst,
     })
-    return { buffer: this.#steps, offset: row * paramsStride, size: 16 }
+    return { buffer: this.#steps, offset: row * paramsStride, size: paramsStride }
   }
 
   #bufferOf(operand: Operand, state: ReadonlyMap<string, Tensor>): GPUBuffer {
@@ -570,7 +678,7 @@ class GpuExecutable implements Executable {
       case 'state':
         return asGpuTensor(state.get(operand.state)).bands[0].quants
       case 'tokens':
-        return this.#tokens
+        return this.#step
       case 'nothing':
         return this.shared.nothing
     }
@@ -592,6 +700,16 @@ function described({ launch, kernel }: Dispatch): { kernel: string; weightBytes:
     kernel: variantName(kernel, type),
     weightBytes: reads ? byteLength(type, shape.rows * shape.cols) : 0,
   }
+}
+
+/** Where an operand begins, for the sequence of a row or for all of them. */
+function offsetOf(operand: Operand, row: number | undefined): number {
+  if (operand.kind === 'tokens') return tokensOffset
+  return row === undefined || operand.kind !== 'slot' ? 0 : row * operand.cols * 4
+}
+
+function isSingle({ result, outputs }: Plan): boolean {
+  return result.rows === 'outputs' && outputs === 'last'
 }
 
 function stateType(operand: Operand): [string, StateType][] {

@@ -1,6 +1,7 @@
 // The chain that turns logits into a token, step by step: which tokens can be drawn at all, and how often.
 import assert from 'node:assert/strict'
-import { createSampler, greedy, likeliest, type SamplerOptions } from '../../../engine/generate/sampler'
+import { likeliest } from '../../../engine/backend/choose-token'
+import { createSampler, greedy, type SamplerOptions } from '../../../engine/generate/sampler'
 
 /** Everything off: draws from the plain distribution. */
 const plain: SamplerOptions = { ...greedy, temperature: 1 }
@@ -86,6 +87,14 @@ describe('drawing', () => {
     [0],
   )
 
+  it('a draw depends on the seed and the position alone, so that a token can be drawn again', () => {
+    const options = { ...plain, seed: 3 }
+    const again = draws(logits, options, 20, []).map((_, i) =>
+      createSampler(options, 4).next(Float32Array.from(logits), Array<number>(i).fill(0)),
+    )
+    assert.deepEqual(again, draws(logits, options, 20, []))
+  })
+
   it('the same seed draws the same tokens, another seed others', () => {
     const draw = (seed: number): string => draws(logits, { ...plain, seed }, 40, []).join('')
     assert.equal(draw(7), draw(7))
@@ -99,7 +108,9 @@ describe('drawing', () => {
 
   it('padding rows are never drawn', () => {
     const sampler = createSampler({ ...plain, seed: 1 }, 2)
-    for (let i = 0; i < 100; i++) assert.ok(sampler.next(Float32Array.from([0, 0, 50]), []) < 2)
+    for (let i = 0; i < 100; i++) {
+      assert.ok(sampler.next(Float32Array.from([0, 0, 50]), Array<number>(i).fill(0)) < 2)
+    }
   })
 })
 
@@ -149,7 +160,11 @@ function draws(
   history: readonly number[],
 ): number[] {
   const sampler = createSampler(options, logits.length)
-  return Array.from({ length: count }, () => sampler.next(Float32Array.from(logits), history))
+  // A draw depends on how many tokens there are, so every one has another number of them, which no penalty counts, before it.
+  const uncounted = logits.length
+  return Array.from({ length: count }, (_, i) =>
+    sampler.next(Float32Array.from(logits), [...Array<number>(i).fill(uncounted), ...history]),
+  )
 }
 
 function normalize(weights: readonly number[]): number[] {

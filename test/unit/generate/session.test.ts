@@ -18,13 +18,17 @@ interface Answer extends GenerateEnd {
   text: string
 }
 
-describe('session', () => {
+for (const pipelined of [false, true]) {
+  describe(`session${pipelined ? ' with a step in flight' : ''}`, () => checkSession(pipelined))
+}
+
+function checkSession(pipelined: boolean): void {
   let backend: Backend
   let model: Model
   let prompt: number[]
 
   before(async () => {
-    backend = (await openBackend('cpu', silentLog)).backend
+    backend = Object.assign((await openBackend('cpu', silentLog)).backend, { pipelined })
     model = await load('tiny-llama-chat')
     prompt = encode('function add(a, b) {\n')
   })
@@ -333,7 +337,7 @@ describe('session', () => {
       assert.deepEqual(reused, expected)
     })
   }
-})
+}
 
 function options(wanted: Partial<GenerateOptions>): GenerateOptions {
   return { maxTokens: 16, sampler: greedy, stop: [], ...wanted }

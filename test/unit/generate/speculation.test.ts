@@ -16,10 +16,9 @@ const drawn: SamplerOptions = {
   ...greedy,
   temperature: 0.8,
   topK: 20,
-  repeatPenalty: 1.1,
-  repeatWindow: 16,
   seed: 7,
 }
+const penalized: SamplerOptions = { ...drawn, repeatPenalty: 1.1, repeatWindow: 16 }
 
 /** Files below test/fixtures; windows, prefixes and states that only go back to checkpoints among them. */
 const models: readonly { file: string; drafts: boolean }[] = [
@@ -31,9 +30,15 @@ const models: readonly { file: string; drafts: boolean }[] = [
   { file: 'tiny-rwkv/gguf-7-f32/model.gguf', drafts: false },
 ]
 
-describe('speculation', () => {
+for (const pipelined of [false, true]) {
+  describe(`speculation${pipelined ? ' with a step in flight' : ''}`, () => checkModels(pipelined))
+}
+
+function checkModels(pipelined: boolean): void {
   let backend: Backend
-  before(async () => (backend = (await openBackend('cpu', silentLog)).backend))
+  before(async () => {
+    backend = Object.assign((await openBackend('cpu', silentLog)).backend, { pipelined })
+  })
   after(() => backend.dispose())
 
   for (const { file, drafts } of models) {
@@ -50,7 +55,7 @@ describe('speculation', () => {
       })
       after(() => model[Symbol.dispose]())
 
-      for (const [name, sampler] of Object.entries({ greedy, drawn })) {
+      for (const [name, sampler] of Object.entries({ greedy, drawn, penalized })) {
         it(`${name}: the same answer`, async () => {
           using plain = new Session(model, 200)
           using trying = new Session(model, 200)
@@ -98,39 +103,39 @@ describe('speculation', () => {
       }
     })
   }
+}
 
-  describe('how much is tried', () => {
-    // Milliseconds of steps of 1, 4, 8 and 16 tokens; the chance of a guess; the most there is; tokens to try.
-    const flat = [10, 11, 12, 14]
-    const proportional = [10, 40, 80, 160]
-    const half = [10, 22, 41, 80]
-    checkDraft('nothing is known', [], 1, 15, 0)
-    checkDraft('a step costs the same whatever is in it', flat, 0.99, 15, 15)
-    checkDraft('and there is less to try', flat, 0.99, 5, 5)
-    checkDraft('and guesses are bad', flat, 0.3, 15, 3)
-    checkDraft('and guesses are worthless', flat, 0, 15, 0)
-    checkDraft('every token costs a step', proportional, 1, 15, 0)
-    checkDraft('a guess costs half a step', half, 0.99, 15, 7)
-    checkDraft('and is bad', half, 0.4, 15, 0)
-    checkDraft('a size was not measured yet', [10], 0.9, 15, 15)
+describe('how much is tried', () => {
+  // Milliseconds of steps of 1, 4, 8 and 16 tokens; the chance of a guess; the most there is; tokens to try.
+  const flat = [10, 11, 12, 14]
+  const proportional = [10, 40, 80, 160]
+  const half = [10, 22, 41, 80]
+  checkDraft('nothing is known', [], 1, 15, 0)
+  checkDraft('a step costs the same whatever is in it', flat, 0.99, 15, 15)
+  checkDraft('and there is less to try', flat, 0.99, 5, 5)
+  checkDraft('and guesses are bad', flat, 0.3, 15, 3)
+  checkDraft('and guesses are worthless', flat, 0, 15, 0)
+  checkDraft('every token costs a step', proportional, 1, 15, 0)
+  checkDraft('a guess costs half a step', half, 0.99, 15, 7)
+  checkDraft('and is bad', half, 0.4, 15, 0)
+  checkDraft('a size was not measured yet', [10], 0.9, 15, 15)
 
-    it('the first step of a size, which compiles, does not count', () => {
-      const costs = new StepCosts()
-      for (const [tokens, ms] of [
-        [1, 500],
-        [1, 10],
-        [16, 900],
-        [16, 12],
-      ] as const)
-        costs.measured(tokens, ms)
-      assert.equal(costs.bestDraft(1, 15), 15)
-    })
+  it('the first step of a size, which compiles, does not count', () => {
+    const costs = new StepCosts()
+    for (const [tokens, ms] of [
+      [1, 500],
+      [1, 10],
+      [16, 900],
+      [16, 12],
+    ] as const)
+      costs.measured(tokens, ms)
+    assert.equal(costs.bestDraft(1, 15), 15)
+  })
 
-    it('what does not pay is tried again rarely', () => {
-      const costs = learned(proportional)
-      const tried = Array.from({ length: 1000 }, () => costs.bestDraft(0.9, 15)).filter((n) => n > 0)
-      assert.deepEqual(tried, Array<number>(7).fill(3))
-    })
+  it('what does not pay is tried again rarely', () => {
+    const costs = learned(proportional)
+    const tried = Array.from({ length: 1000 }, () => costs.bestDraft(0.9, 15)).filter((n) => n > 0)
+    assert.deepEqual(tried, Array<number>(7).fill(3))
   })
 })
 

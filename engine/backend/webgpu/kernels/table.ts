@@ -14,6 +14,10 @@ import cacheF16 from './cache-f16.wgsl'
 import cacheF32 from './cache-f32.wgsl'
 import cacheF32Units2 from './cache-f32-units-2.wgsl'
 import cacheQ8 from './cache-q8_0.wgsl'
+import betterText from './better.wgsl'
+import chooseBestText from './choose-best.wgsl'
+import chooseLeastText from './choose-least.wgsl'
+import chooseTokenText from './choose-token.wgsl'
 import embedText from './embed.wgsl'
 import gatedText from './gated.wgsl'
 import joinHeadsText from './join-heads.wgsl'
@@ -30,6 +34,7 @@ import matvecLanes from './matvec-lanes.wgsl'
 import matvecSubgroups from './matvec-subgroups.wgsl'
 import matvecWorkgroup from './matvec-workgroup.wgsl'
 import multiplyText from './multiply.wgsl'
+import orderKeyText from './order-key.wgsl'
 import pairF16 from './pair-f16.wgsl'
 import pairF32 from './pair-f32.wgsl'
 import rmsNormText from './rms-norm.wgsl'
@@ -48,7 +53,8 @@ import wkv5Text from './wkv-5.wgsl'
 import wkv7LanesText from './wkv-7-lanes.wgsl'
 import wkv7Text from './wkv-7.wgsl'
 
-export type OpName = Operation['op']
+/** What kernels compute: operations of a graph, and the choice of a token after it. */
+export type OpName = Operation['op'] | 'choose-least' | 'choose-best' | 'choose-token'
 
 /** What kernels are chosen by and grids are made of. Sizes that an operation has not are 0. */
 export interface Shape {
@@ -182,6 +188,9 @@ export const interfaces: Readonly<
     bind: { x: 'read', r: 'read', k: 'read', v: 'read', weight: 'read', y: 'write' },
   },
   'select-outputs': { quant: false, bind: { x: 'read', y: 'write' } },
+  'choose-least': { quant: false, bind: { logits: 'read', kept: 'write' } },
+  'choose-best': { quant: false, bind: { logits: 'read', kept: 'read', best: 'write' } },
+  'choose-token': { quant: false, bind: { best: 'read', chosen: 'write' } },
 }
 
 /** How attention reads each type of cache, four values at a time. */
@@ -197,6 +206,9 @@ const sharedQueries: readonly { lanes: 4 | 8; queries: number; when: (shape: Sha
 ]
 
 const laneTexts = { 4: lanes4, 8: lanes8 } as const
+
+/** Logits that one workgroup of choose-best takes the best of. */
+export const chooseBlock = 1024
 
 export const kernels: readonly Kernel[] = [
   kernel('matvec-lanes-4', 'matmul', matmulInterface + lanes4 + matvecLanes, {
@@ -354,6 +366,11 @@ export const kernels: readonly Kernel[] = [
   }),
   kernel('add-bonus', 'add-bonus', addBonusText, { grid: (s, tokens) => [s.rows, tokens] }),
   kernel('select-outputs', 'select-outputs', selectOutputsText, { grid: perValue }),
+  kernel('choose-least', 'choose-least', orderKeyText + chooseLeastText, { grid: () => [1, 1] }),
+  kernel('choose-best', 'choose-best', orderKeyText + betterText + chooseBestText, {
+    grid: (s) => [Math.ceil(s.cols / chooseBlock), 1],
+  }),
+  kernel('choose-token', 'choose-token', betterText + chooseTokenText, { grid: () => [1, 1] }),
 ]
 
 function kernel(
