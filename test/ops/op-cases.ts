@@ -9,16 +9,22 @@ import { recurrentCases } from './recurrent-cases'
 
 export const types = Object.keys(tensorTypes) as TensorType[]
 
+/** Rows of matrices, and the steps of many tokens they meet: plans for two and for a few have kernels of their own. */
+const heights: readonly { rows: number; steps: number[] }[] = [
+  { rows: 1, steps: [2, 7, 33] },
+  { rows: 37, steps: [2, 7, 33] },
+  { rows: 83, steps: [2, 7, 8] },
+  { rows: 45, steps: [2, 1] },
+]
+
 /** Shapes of matrices: rows that are no multiple of anything, columns that are a multiple of the block only. */
 export function matmulCases(type: TensorType, tokens: 'one' | 'many'): OpCase[] {
   const { block } = tensorTypes[type]
   const widths = { 1: [32, 576, 50, 3], 32: [32, 96, 576], 256: [256, 768] }[block]
   return widths.flatMap((cols, i) =>
-    [1, 37, 83].map((rows, j) => {
+    heights.map(({ rows, steps }, j) => {
       const variant = (i + j) % 4
-      // A plan for a few tokens may have kernels of its own.
-      const many = j === 2 ? [2, 7, 8] : [2, 7, 33]
-      return matmulCase(type, rows, cols, tokens === 'one' ? [1, 1, 1, 1] : many, {
+      return matmulCase(type, rows, cols, tokens === 'one' ? [1, 1, 1, 1] : steps, {
         bias: variant % 2 === 1,
         add: variant >= 2,
         scale: j === 1 ? 0.3 : 1,

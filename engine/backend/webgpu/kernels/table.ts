@@ -28,6 +28,7 @@ import lanes4 from './lanes-4.wgsl'
 import lanes8 from './lanes-8.wgsl'
 import matmulInterface from './matmul.wgsl'
 import matmulLanes from './matmul-lanes.wgsl'
+import matmulLanes2 from './matmul-lanes-2.wgsl'
 import matmulLanes16 from './matmul-lanes-16.wgsl'
 import matmulTile from './matmul-tile.wgsl'
 import matvecLanes from './matvec-lanes.wgsl'
@@ -234,8 +235,20 @@ export const kernels: readonly Kernel[] = [
     can: (s) => s.maxTokens === 1,
     grid: (s) => fold(s.rows),
   }),
-  kernel('matmul-lanes-4', 'matmul', matmulInterface + lanes4 + matmulLanes, {
+  kernel('matmul-2-lanes-4', 'matmul', matmulInterface + lanes4 + matmulLanes2, {
     when: (_, d) => isFewLanes(d) && !hasLanes(d, 8),
+    can: (s, d) => s.maxTokens === 2 && s.cols % 32 === 0 && hasLanes(d, 4),
+    enable: ['subgroups'],
+    grid: (s) => fold(s.rows / 16),
+  }),
+  kernel('matmul-2-lanes-8', 'matmul', matmulInterface + lanes8 + matmulLanes2, {
+    when: (_, d) => isFewLanes(d),
+    can: (s, d) => s.maxTokens === 2 && s.cols % 32 === 0 && hasLanes(d, 8),
+    enable: ['subgroups'],
+    grid: (s) => fold(s.rows / 16),
+  }),
+  kernel('matmul-lanes-4', 'matmul', matmulInterface + lanes4 + matmulLanes, {
+    when: (s, d) => isFewLanes(d) && !hasLanes(d, 8) && s.maxTokens > 2,
     can: (s, d) => s.maxTokens > 1 && s.cols % 32 === 0 && hasLanes(d, 4),
     enable: ['subgroups'],
     grid: (s, tokens) => [Math.ceil(s.rows / 32), Math.ceil(tokens / 8)],
@@ -247,7 +260,7 @@ export const kernels: readonly Kernel[] = [
     grid: (s, tokens) => [Math.ceil(s.rows / 32), Math.ceil(tokens / 16)],
   }),
   kernel('matmul-lanes-8', 'matmul', matmulInterface + lanes8 + matmulLanes, {
-    when: (s, d) => isFewLanes(d) && s.maxTokens <= 8,
+    when: (s, d) => isFewLanes(d) && s.maxTokens > 2 && s.maxTokens <= 8,
     can: (s, d) => s.maxTokens > 1 && s.cols % 32 === 0 && hasLanes(d, 8),
     enable: ['subgroups'],
     grid: (s, tokens) => [Math.ceil(s.rows / 32), Math.ceil(tokens / 8)],
