@@ -34,11 +34,22 @@ export class StepCosts {
     if (plain === undefined) return 0
     let best = 0
     let speed = worthwhile / plain
+    let [smaller, last] = [
+      { size: 1, ms: plain },
+      { size: 1, ms: plain },
+    ]
     for (const size of draftSteps) {
       const tokens = Math.min(size - 1, most)
-      // A size that was never measured may cost as little as a plain step.
-      const promised = (1 + expectedTokens(p, tokens)) / ((this.#ms.get(size) ?? plain) + tokens * guessMs)
+      const measured = this.#ms.get(size)
+      // A size that was not measured goes on as the sizes before it began, or costs as little as the one before it: plain steps
+      // have kernels of their own, so that nothing follows from them.
+      const growth = smaller.size > 1 ? (last.ms - smaller.ms) / (last.size - smaller.size) : 0
+      const ms = measured ?? last.ms + Math.max(0, growth) * (size - last.size)
+      const promised = (1 + expectedTokens(p, tokens)) / (ms + tokens * guessMs)
       if (promised > speed) [best, speed] = [tokens, promised]
+      // Larger ones are measured when this one was, or a short answer would pay for the most expensive first.
+      if (measured === undefined) break
+      ;[smaller, last] = [last, { size, ms }]
     }
     if (best > 0 || p < 0.5) return best
     this.#declined++

@@ -118,18 +118,21 @@ describe('how much is tried', () => {
   checkDraft('every token costs a step', proportional, 1, 15, 0)
   checkDraft('a guess costs half a step', half, 0.99, 15, 7)
   checkDraft('and is bad', half, 0.4, 15, 0)
-  checkDraft('a size was not measured yet', [10], 0.9, 15, 15)
+  checkDraft('no draft was measured yet', [10], 0.9, 15, 3)
+  checkDraft('the next size promises to cost little more', [10, 11], 0.9, 15, 7)
+  checkDraft('or as much as before', [10, 38], 0.9, 15, 7)
+  checkDraft('or too much', [10, 38, 76], 0.9, 15, 0)
 
   it('the first step of a size, which compiles, does not count', () => {
     const costs = new StepCosts()
     for (const [tokens, ms] of [
       [1, 500],
       [1, 10],
-      [16, 900],
-      [16, 12],
+      [4, 900],
+      [4, 11],
     ] as const)
       costs.measured(tokens, ms)
-    assert.equal(costs.bestDraft(1, 15), 15)
+    assert.equal(costs.bestDraft(1, 3), 3)
   })
 
   it('what does not pay is tried again rarely', () => {
