@@ -3,7 +3,7 @@ import { verdictOf, type Result, type Verdict } from './gates'
 
 const colors: Readonly<Record<Verdict, string>> = { aim: '#1a7f37', met: '#4c9be8', missed: '#cf222e' }
 
-const [rowHeight, labelWidth, plotWidth, top] = [26, 560, 420, 34]
+const [rowHeight, labelWidth, plotWidth, top] = [26, 580, 420, 34]
 /** The axis ends here, on both sides of 1. */
 const most = 16
 
