@@ -22,8 +22,8 @@ export async function idleShare({ model, device, seconds, env }: IdleOptions): P
       (status) => status.state === 'ready' || status.state === 'error',
     )
     if (state === 'error') throw new Error(message)
-    // What loading leaves behind, such as garbage, is no idling.
-    await sleep(3000)
+    // What loading leaves behind is no idling: V8 collects it once more, some ten seconds later.
+    await sleep(20_000)
     const pid = engine.child.pid ?? 0
     const [ticks, start] = [ticksOf(pid), performance.now()]
     await sleep(seconds * 1000)
