@@ -188,7 +188,6 @@ class LadderCompleter implements Completer {
   async #generate(running: Running, provider: Provider): Promise<string | undefined> {
     const { context, controller } = running
     const { maxTokens, timeBudgetMs } = this.parts.settings()
-    const started = performance.now()
     const stop = context.mode === 'line' ? ['\n'] : []
     const request = {
       prefix: context.prompt.prefix,
@@ -211,20 +210,13 @@ class LadderCompleter implements Completer {
       throw error
     })
     const givenUp = end.finishReason === 'cancelled' && !inner.signal.aborted
-    return this.#finish(running, raw, end, givenUp, performance.now() - started)
+    return this.#finish(running, raw, end, givenUp)
   }
 
-  #finish(
-    running: Running,
-    raw: string,
-    end: Finished,
-    givenUp: boolean,
-    tookMs: number,
-  ): string | undefined {
+  #finish(running: Running, raw: string, end: Finished, givenUp: boolean): string | undefined {
     const { context } = running
     const { usage } = end
-    if (!givenUp || usage.completionTokens > 0) this.#window.note(usage)
-    else this.#window.noteGivenUp(tookMs)
+    this.#window.note(usage)
     if (givenUp) {
       this.#record(running, raw, 'given up: the text went another way or nobody waited', usage)
       return undefined

@@ -1,5 +1,6 @@
 // What the model gets to see around the cursor, and what kind of suggestion fits there.
 import { commentLine } from './comment-line'
+import type { Window } from './window-size'
 
 /** A place to complete. `text` is the whole document; offsets count UTF-16 units into it. */
 export interface CompletionInput {
@@ -20,7 +21,7 @@ export interface CursorContext {
   languageId: string
   /** The last characters before the cursor, whatever the window: what caches recognize a place by. */
   near: string
-  /** Text of the window before and after the cursor. */
+  /** Text of the window before the cursor, and what follows it as filters see it, whatever the window. */
   before: string
   after: string
   /** The cursor's line on both sides of it. */
@@ -37,15 +38,19 @@ export const closersOnly = /^\s*[)\]}>"'`]+\s*[;,:]?\s*$/
 
 const nearChars = 512
 
+// A suggestion of many lines is compared with as many below.
+const afterChars = 1024
+
 // The window before the cursor starts at one of few places, so that typing leaves the start of the prompt, and with it
 // the model's cached state, alone until the text has grown by this share of the window.
 const anchorShare = 4
 
-/** `windowChars` bounds the text before the cursor; a quarter as much is read after it. */
-export function readContext(input: CompletionInput, windowChars: number): CursorContext {
+/** `window` bounds what the model reads. */
+export function readContext(input: CompletionInput, window: Window): CursorContext {
   const { text, offset } = takeSelected(input)
-  const before = unixLines(text.slice(windowStart(text, offset, windowChars), offset))
-  const after = unixLines(text.slice(offset, windowEnd(text, offset, windowChars / 4)))
+  const before = unixLines(text.slice(windowStart(text, offset, window.before), offset))
+  const after = unixLines(text.slice(offset, windowEnd(text, offset, afterChars)))
+  const suffix = unixLines(text.slice(offset, windowEnd(text, offset, window.after)))
   const linePrefix = before.slice(before.lastIndexOf('\n') + 1)
   const lineSuffix = after.split('\n', 1)[0] ?? ''
   const healed = before.endsWith(' ')
@@ -59,7 +64,7 @@ export function readContext(input: CompletionInput, windowChars: number): Cursor
     linePrefix,
     lineSuffix,
     mode: expectsBlock(linePrefix, lineSuffix) ? 'block' : 'line',
-    prompt: { prefix: header + (healed ? before.slice(0, -1) : before), suffix: after, healed },
+    prompt: { prefix: header + (healed ? before.slice(0, -1) : before), suffix, healed },
   }
 }
 
@@ -90,7 +95,7 @@ function windowStart(text: string, offset: number, windowChars: number): number 
 }
 
 function windowEnd(text: string, offset: number, windowChars: number): number {
-  const end = Math.min(text.length, offset + Math.floor(windowChars))
+  const end = Math.min(text.length, offset + windowChars)
   if (end === text.length) return end
   const lineEnd = text.lastIndexOf('\n', end)
   return lineEnd > offset ? lineEnd : end

@@ -1,7 +1,7 @@
 // What the model sees: windows that stay put while typing, and the prompt's small print.
 import assert from 'node:assert/strict'
 import { readContext, type CompletionInput } from '../../../engine/complete/context'
-import { WindowSize } from '../../../engine/complete/window-size'
+import { WindowSize, type Window } from '../../../engine/complete/window-size'
 
 function input(document: string, languageId = 'typescript'): CompletionInput {
   const offset = document.indexOf('┃')
@@ -9,13 +9,15 @@ function input(document: string, languageId = 'typescript'): CompletionInput {
   return { uri: 'file:///a', path: 'a.ts', languageId, text, offset, trigger: 'automatic' }
 }
 
+const window: Window = { before: 512, after: 128 }
+
 describe('completion context', () => {
   it('the prompt grows at its end only, but for a rare jump, and starts at a line', () => {
     const document = Array.from({ length: 200 }, (_, at) => `const line${at} = ${at * 7}`).join('\n')
     let jumps = 0
     let last = ''
     for (let offset = 1000; offset < 2000; offset++) {
-      const { before } = readContext({ ...input('┃'), text: document, offset }, 512)
+      const { before } = readContext({ ...input('┃'), text: document, offset }, window)
       assert.ok(before.length <= 512)
       assert.ok(before.length > 300, `${before.length} characters at ${offset}`)
       assert.match(before, /^const line/)
@@ -35,7 +37,7 @@ describe('completion context', () => {
     ['line breaks are one character', 'a\r\nb┃', 'json', 'a\nb'],
   ]
   for (const [name, document, language, prefix] of prompts) {
-    it(name, () => assert.equal(readContext(input(document, language), 512).prompt.prefix, prefix))
+    it(name, () => assert.equal(readContext(input(document, language), window).prompt.prefix, prefix))
   }
 
   const modes: [document: string, mode: 'line' | 'block'][] = [
@@ -51,17 +53,44 @@ describe('completion context', () => {
   ]
   for (const [document, mode] of modes) {
     it(`${JSON.stringify(document)} is completed by a ${mode}`, () =>
-      assert.equal(readContext(input(document), 512).mode, mode))
+      assert.equal(readContext(input(document), window).mode, mode))
   }
 
-  it('the window follows the speed of the machine', () => {
-    const usage = { reusedTokens: 0, completionTokens: 1, decodeMs: 1 }
-    const size = new WindowSize()
-    const first = size.chars
-    for (let at = 0; at < 9; at++) size.note({ ...usage, promptTokens: 200, prefillMs: 20 })
-    const fast = size.chars
-    for (let at = 0; at < 9; at++) size.note({ ...usage, promptTokens: 200, prefillMs: 20_000 })
-    const slow = size.chars
-    assert.ok(slow < first && first < fast, `${slow} ${first} ${fast}`)
+  it('the model reads less of what follows than filters do', () => {
+    const { after, prompt } = readContext(input(`┃${'line\n'.repeat(100)}`), window)
+    assert.equal(after.length, 500)
+    assert.equal(prompt.suffix.length, 124)
   })
+
+  const paces: [name: string, read: [tokens: number, ms: number][], before: number, after: number][] = [
+    ['nothing is known of the machine', [], 1024, 256],
+    ['a slow processor', [[300, 6000]], 1024, 256],
+    ['a processor', [[300, 1500]], 4096, 256],
+    ['a GPU', [[300, 150]], 4096, 1024],
+    [
+      'a processor that was busy at first, and is again',
+      [
+        [300, 6000],
+        [300, 1500],
+        [300, 60_000],
+      ],
+      4096,
+      256,
+    ],
+    ['a few tokens say nothing', [[3, 1]], 1024, 256],
+  ]
+  for (const [name, read, before, after] of paces) {
+    it(`window: ${name}`, () => {
+      const size = new WindowSize()
+      for (const [tokens, prefillMs] of read)
+        size.note({
+          promptTokens: tokens + 50,
+          reusedTokens: 50,
+          completionTokens: 1,
+          decodeMs: 1,
+          prefillMs,
+        })
+      assert.deepEqual(size.chars, { before, after })
+    })
+  }
 })

@@ -15,7 +15,7 @@ function contextOf(before: string, after: string): CursorContext {
       offset: before.length,
       trigger: 'automatic',
     },
-    4096,
+    { before: 4096, after: 1024 },
   )
 }
 
