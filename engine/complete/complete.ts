@@ -60,7 +60,7 @@ export function createCompleter(parts: CompleterParts): Completer {
 interface Running {
   context: CursorContext
   controller: AbortController
-  /** What the model has written so far, as it would be inserted. */
+  /** What the model has written so far. */
   text: string
   /** The most that was typed since, by the requests that wait for it. */
   typed: string
@@ -201,7 +201,7 @@ class LadderCompleter implements Completer {
     let raw = ''
     const end = await readStream(stream, (piece) => {
       raw += piece
-      running.text = insertable(raw, context)
+      running.text = raw
       if (!agrees(running.text, running.typed)) controller.abort()
       // Aborting and reading on, rather than leaving the loop, gets the usage too.
       if (isComplete(running.text, context)) inner.abort()
@@ -254,11 +254,6 @@ function reasonNotToAsk(
   if (!fim && !blank && !closersOnly.test(lineSuffix))
     return 'this model does not see what follows on the line (no fill-in-the-middle tokens)'
   return undefined
-}
-
-/** The model's text without the space that the prompt kept back. */
-function insertable(raw: string, { prompt }: CursorContext): string {
-  return prompt.healed && raw.startsWith(' ') ? raw.slice(1) : raw
 }
 
 /** Whether what follows would be cut anyway. */

@@ -29,8 +29,8 @@ export interface CursorContext {
   lineSuffix: string
   /** One line, or a block: where a body is expected and nothing follows on the line. */
   mode: 'line' | 'block'
-  /** What the provider is asked. `prefix` lacks the last space before the cursor when `healed` is true. */
-  prompt: { prefix: string; suffix: string; healed: boolean }
+  /** What the provider is asked. */
+  prompt: { prefix: string; suffix: string }
 }
 
 /** Characters that editors put after the cursor by themselves. */
@@ -53,7 +53,6 @@ export function readContext(input: CompletionInput, window: Window): CursorConte
   const suffix = unixLines(text.slice(offset, windowEnd(text, offset, window.after)))
   const linePrefix = before.slice(before.lastIndexOf('\n') + 1)
   const lineSuffix = after.split('\n', 1)[0] ?? ''
-  const healed = before.endsWith(' ')
   const header = commentLine(input.languageId, input.path)
   return {
     uri: input.uri,
@@ -64,7 +63,7 @@ export function readContext(input: CompletionInput, window: Window): CursorConte
     linePrefix,
     lineSuffix,
     mode: expectsBlock(linePrefix, lineSuffix) ? 'block' : 'line',
-    prompt: { prefix: header + (healed ? before.slice(0, -1) : before), suffix, healed },
+    prompt: { prefix: header + before, suffix },
   }
 }
 

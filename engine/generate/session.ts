@@ -19,6 +19,8 @@ export interface GenerateOptions {
   sampler: SamplerOptions | Sampler
   /** Text that ends the answer and is not part of it. */
   stop: readonly string[]
+  /** Characters at the start that are not part of the answer, because they were taken back from the prompt. 0 when left out. */
+  skip?: number
   /** Tokens that end the answer, beyond the model's own end-of-generation tokens. */
   stopTokens?: ReadonlySet<number>
   /** Milliseconds of decoding after which what is there is good enough. */
@@ -92,7 +94,7 @@ export class Session implements Disposable {
       decodeMs: 0,
     }
     const generated: number[] = []
-    const text = new TextOut(options.stop)
+    const text = new TextOut(options.stop, options.skip ?? 0)
     const drafts: DraftCounts = { steps: 0, tried: 0, accepted: 0 }
     const end = (finishReason: FinishReason): GenerateEnd => ({
       finishReason,
@@ -389,18 +391,27 @@ class TextOut {
   readonly #utf8 = new Utf8Stream()
   readonly #stop: StopFilter
 
-  constructor(stops: readonly string[]) {
+  constructor(
+    stops: readonly string[],
+    private skip: number,
+  ) {
     this.#stop = new StopFilter(stops)
   }
 
   push(bytes: Uint8Array): { text: string; stopped: boolean } {
-    return this.#stop.push(this.#utf8.push(bytes))
+    return this.#stop.push(this.#unskipped(this.#utf8.push(bytes)))
   }
 
   *end(): Generator<string> {
-    const last = this.#stop.push(this.#utf8.flush())
+    const last = this.#stop.push(this.#unskipped(this.#utf8.flush()))
     const rest = last.text + (last.stopped ? '' : this.#stop.flush())
     if (rest) yield rest
+  }
+
+  #unskipped(text: string): string {
+    const rest = text.slice(this.skip)
+    this.skip = Math.max(0, this.skip - text.length)
+    return rest
   }
 }
 

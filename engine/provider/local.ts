@@ -1,14 +1,16 @@
 // The model on this machine as a provider: prompts in the model's own form, one session for typing and one for chat.
 import type { Backend } from '../backend/backend'
 import { DraftModel } from '../generate/draft-model'
-import { greedy, type SamplerOptions } from '../generate/sampler'
+import { createSampler, greedy, type SamplerOptions } from '../generate/sampler'
 import { Scheduler, type Priority } from '../generate/scheduler'
 import { Session, type GenerateEnd, type GenerateOptions } from '../generate/session'
+import { endToHeal, HealingSampler } from '../generate/token-healing'
 import type { Model } from '../model/model'
 import type { ChatMessage } from '../protocol/chat'
 import type { ChatTemplate } from '../tokenizer/chat-template'
 import type { Fim } from '../tokenizer/fim'
 import { fimPrompt } from '../tokenizer/fim'
+import { TokenPrefixes } from '../tokenizer/token-prefixes'
 import { userText, type TextPiece } from '../tokenizer/tokenizer'
 import { fitMessages } from './fit-messages'
 import type { ChatOptions, CompletionRequest, Provider, ProviderInfo, TextStream } from './provider'
@@ -36,11 +38,13 @@ export class LocalProvider implements Provider {
   readonly #typing: Session
   readonly #chat: Session
   readonly #draft: DraftModel | undefined
+  readonly #prefixes: TokenPrefixes
 
   constructor(private readonly parts: LocalProviderParts) {
     this.capabilities = { fim: parts.fim !== undefined, chat: parts.chatTemplate !== undefined }
     this.lost = parts.backend.lost
     this.#typing = new Session(parts.model, typingWindow)
+    this.#prefixes = new TokenPrefixes(parts.model.tokenizer)
     const { contextLength } = parts.info
     this.#draft = parts.draftModel && new DraftModel(parts.draftModel, contextLength)
     // Suggestions are too short to read their prompt twice.
@@ -65,14 +69,18 @@ export class LocalProvider implements Provider {
     return this.parts.model.tokenizer.encode(pieces)
   }
 
-  /** Greedy: the same keystroke always gets the same ghost. */
+  /** Greedy: the same keystroke always gets the same ghost. The cursor may stand inside a token. */
   async *complete(request: CompletionRequest, signal: AbortSignal): TextStream {
     // A small window is shared by half: a suggestion that left no room for its prompt would be a guess.
     const maxTokens = Math.min(request.maxTokens, this.#typing.capacity >> 1)
-    const prompt = this.#completionPrompt({ ...request, maxTokens })
+    const { tokenizer } = this.#prefixes
+    const healed = endToHeal(request.prefix, this.#prefixes)
+    const prefix = request.prefix.slice(0, request.prefix.length - healed.length)
+    const prompt = this.#completionPrompt({ ...request, prefix, maxTokens })
     const options: GenerateOptions = {
       maxTokens,
-      sampler: greedy,
+      sampler: new HealingSampler(healed, this.#prefixes, createSampler(greedy, tokenizer.size)),
+      skip: healed.length,
       stop: request.stop,
       timeBudgetMs: request.timeBudgetMs,
       ...(this.parts.fim ? { stopTokens: this.parts.fim.stopTokens } : {}),

@@ -2,7 +2,7 @@
 import type { ChatMessage, FinishReason, Usage } from '../protocol/chat'
 
 export interface CompletionRequest {
-  /** Text before the cursor. */
+  /** Text before the cursor, which may stand inside a token. */
   prefix: string
   /** Text after the cursor. */
   suffix: string

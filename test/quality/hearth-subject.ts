@@ -114,10 +114,8 @@ export async function openHearth(
   }
 }
 
-/** The prompt keeps back the last space before the cursor, so that the model writes it. */
-function uncut({ document, start }: Case, raw: string): Ghost | undefined {
-  const text = document[start - 1] === ' ' && raw.startsWith(' ') ? raw.slice(1) : raw
-  return text === '' ? undefined : { text, start, end: start }
+function uncut({ start }: Case, raw: string): Ghost | undefined {
+  return raw === '' ? undefined : { text: raw, start, end: start }
 }
 
 /** The same provider, with a prefill that seems to have taken as long as this speed would take. */

@@ -31,8 +31,7 @@ describe('completion context', () => {
     ['the file is named in a comment', 'f(┃', 'typescript', '// a.ts\nf('],
     ['in the comment of its language', 'f(┃', 'python', '# a.ts\nf('],
     ['a language without comments goes without', '{┃', 'json', '{'],
-    ['the last space is the model’s to write', 'a = ┃', 'json', 'a ='],
-    ['and only the last', 'f:\n    ┃', 'json', 'f:\n   '],
+    ['spaces stay', 'f:\n    ┃', 'json', 'f:\n    '],
     ['tabs stay', 'f:\n\t\t┃', 'json', 'f:\n\t\t'],
     ['line breaks are one character', 'a\r\nb┃', 'json', 'a\nb'],
   ]

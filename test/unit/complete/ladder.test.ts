@@ -66,7 +66,7 @@ function hold(provider: ScriptedProvider): () => void {
   }
 }
 
-const says = (): string => ' values.length'
+const says = (): string => 'values.length'
 
 describe('completion ladder', () => {
   it('typing what was suggested costs nothing', async () => {
@@ -121,7 +121,7 @@ describe('completion ladder', () => {
   })
 
   for (const [name, next] of [
-    ['another model', scriptedProvider({ says: () => ' other' })],
+    ['another model', scriptedProvider({ says: () => 'other' })],
     ['no model', undefined],
   ] as const) {
     it(`${name} after the wait: the one from before is left alone`, async () => {
@@ -192,7 +192,7 @@ describe('completion ladder', () => {
   })
 
   it('joined text that goes another way is asked for anew', async () => {
-    const { ask, provider } = bench({ says: (prompt) => (prompt.endsWith('x') ? 'yz' : ' values') })
+    const { ask, provider } = bench({ says: (prompt) => (prompt.endsWith('x') ? 'yz' : 'values') })
     const release = hold(provider)
     const first = ask('const a = ┃')
     const second = ask('const a = x┃')
