@@ -23,6 +23,19 @@ export function firstUnmatched(text: string, closer: string): number {
   return -1
 }
 
+/** Index of the first `char` in `text` that no bracket and no quote of `text` is around, or -1. */
+export function firstOutside(text: string, char: string): number {
+  let depth = 0
+  for (let at = 0; at < text.length; at++) {
+    const here = text.charAt(at)
+    if (depth === 0 && here === char) return at
+    if (quotes.includes(here)) at = Math.max(at, nextQuote(text, at + 1, here))
+    else if ('([{'.includes(here)) depth++
+    else if (')]}'.includes(here)) depth--
+  }
+  return -1
+}
+
 function nextQuote(text: string, from: number, quote: string): number {
   for (let at = from; at < text.length; at++) {
     if (text[at] === '\\') at++

@@ -5,7 +5,7 @@ import type { Settings } from '../protocol/settings'
 import type { Usage } from '../protocol/chat'
 import type { Finished, Provider } from '../provider/provider'
 import { readStream } from '../provider/read-stream'
-import { closersOnly, readContext, type CompletionInput, type CursorContext } from './context'
+import { closersOnly, readContext, signsOnly, type CompletionInput, type CursorContext } from './context'
 import { waitTime } from './debounce'
 import { fitClosers } from './fit-closers'
 import { GhostCache, sameAfter } from './ghost-cache'
@@ -251,7 +251,7 @@ function reasonNotToAsk(
   if (before.trim() === '') return 'the document starts here'
   if (/[\p{L}\p{N}_$]$/u.test(before) && /^[\p{L}\p{N}_$]/u.test(lineSuffix))
     return 'the cursor is inside a word'
-  if (!fim && !blank && !closersOnly.test(lineSuffix))
+  if (!fim && !blank && !closersOnly.test(lineSuffix) && !signsOnly.test(lineSuffix))
     return 'this model does not see what follows on the line (no fill-in-the-middle tokens)'
   return undefined
 }

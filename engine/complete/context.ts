@@ -36,6 +36,12 @@ export interface CursorContext {
 /** Characters that editors put after the cursor by themselves. */
 export const closersOnly = /^\s*[)\]}>"'`]+\s*[;,:]?\s*$/
 
+/**
+ * Signs that are put after the cursor before what is between them is written: closers, and `{` of a head. A model that does not see
+ * them is likely to write them too, and they are cut.
+ */
+export const signsOnly = /^(?=.{0,8}$)\s*[)\]}>"'`]*\s*(?:=>\s*)?[{;,:]?\s*$/
+
 const nearChars = 512
 
 // A suggestion of many lines is compared with as many below.

@@ -1,4 +1,5 @@
 // Cuts what stands after the cursor already: the rest of its line, and the lines below.
+import { firstOutside, firstUnmatched } from '../brackets'
 import { closersOnly, type CursorContext } from '../context'
 import { fitClosers } from '../fit-closers'
 import { isBlank, isCloserLine, linesBelow } from '../lines'
@@ -12,9 +13,13 @@ function trimRestOfLine(text: string, lineSuffix: string): string {
   const rest = lineSuffix.trim()
   if (rest === '') return text
   if (closersOnly.test(lineSuffix)) return fitClosers(text, lineSuffix).text
-  const whole = rest.length >= 4 ? text.indexOf(rest) : -1
   const cut = (at: number): string =>
-    /^\s/.test(lineSuffix) ? text.slice(0, at).trimEnd() : text.slice(0, at)
+    at < 0 ? text : /^\s/.test(lineSuffix) ? text.slice(0, at).trimEnd() : text.slice(0, at)
+  // Brackets say more than equal letters: `f())` before `)` has one that is its own.
+  const first = rest.charAt(0)
+  if (')]}'.includes(first)) return cut(firstUnmatched(text, first))
+  if (rest === '{') return cut(firstOutside(text, '{'))
+  const whole = rest.length >= 4 ? text.indexOf(rest) : -1
   if (whole >= 0 && !splitsWord(text, whole)) return cut(whole)
   for (let length = Math.min(rest.length, text.length); length > 0; length--) {
     const at = text.length - length
