@@ -9,7 +9,7 @@ import { closersOnly, readContext, signsOnly, type CompletionInput, type CursorC
 import { waitTime } from './debounce'
 import { fitClosers } from './fit-closers'
 import { GhostCache, sameAfter } from './ghost-cache'
-import { applyFilters, fitFilters, readingFilters, shapeFilters } from './postprocess/filter'
+import { applyFilters, fitFilters, readingFilters, shapeFilters, type Filtered } from './postprocess/filter'
 import { blockEnd } from './postprocess/stop-at-block-end'
 import { WindowSize } from './window-size'
 
@@ -99,7 +99,10 @@ class LadderCompleter implements Completer {
       return undefined
     }
     const text = await this.#find(input, context, signal)
-    return text === undefined ? undefined : place(text, input, context)
+    if (text === undefined) return undefined
+    const fitted = applyFilters(fitFilters, text, context)
+    if (text !== '' && fitted.text === '') this.parts.log.debug(`No suggestion: ${reasonForNothing(fitted)}.`)
+    return place(fitted.text, input, context)
   }
 
   async #find(
@@ -108,6 +111,7 @@ class LadderCompleter implements Completer {
     signal: AbortSignal,
   ): Promise<string | undefined> {
     const known = this.#cache.find(context)
+    if (known === '') this.parts.log.debug('No suggestion: there was none at this place before.')
     if (known !== undefined) return known
 
     const running = this.#running
@@ -223,7 +227,9 @@ class LadderCompleter implements Completer {
     }
     const whole = end.finishReason === 'length' ? dropUnfinishedLine(running.text) : running.text
     const shaped = applyFilters(shapeFilters, whole, context)
-    this.#record(running, raw, shaped.droppedBy ? `dropped by ${shaped.droppedBy}` : 'suggested', usage)
+    const reason = shaped.text === '' ? reasonForNothing(shaped) : undefined
+    if (reason !== undefined) this.parts.log.debug(`No suggestion: ${reason}.`)
+    this.#record(running, raw, reason ?? 'suggested', usage)
     this.#cache.put(context, shaped.text)
     return shaped.text
   }
@@ -256,6 +262,11 @@ function reasonNotToAsk(
   return undefined
 }
 
+/** Why nothing is shown, in words for the log. */
+function reasonForNothing({ droppedBy }: Filtered): string {
+  return droppedBy === undefined ? 'the model had nothing to add' : `dropped by ${droppedBy}`
+}
+
 /** Whether what follows would be cut anyway. */
 function isComplete(text: string, context: CursorContext): boolean {
   if (text.trim() === '') return false
@@ -284,9 +295,7 @@ function agrees(text: string, typed: string): boolean {
 }
 
 function place(text: string, input: CompletionInput, context: CursorContext): Suggestion | undefined {
-  const fitted = applyFilters(fitFilters, text, context).text
-  if (fitted === '') return undefined
-  const { text: insert, replaced } = fitClosers(fitted, context.lineSuffix)
+  const { text: insert, replaced } = fitClosers(text, context.lineSuffix)
   if (insert.trim() === '') return undefined
   const { selected } = input
   return {

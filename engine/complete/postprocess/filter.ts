@@ -33,12 +33,13 @@ export const fitFilters: FilterTable = {
 
 export interface Filtered {
   text: string
-  /** The filter that left nothing, for the request log. */
+  /** The filter that left nothing of something, for the request log. */
   droppedBy?: string
 }
 
 export function applyFilters(filters: FilterTable, text: string, context: CursorContext): Filtered {
   let current = text
+  if (text === '') return { text }
   for (const [name, filter] of Object.entries(filters)) {
     current = filter(current, context)
     if (current === '') return { text: '', droppedBy: name }

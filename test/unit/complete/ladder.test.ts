@@ -1,6 +1,6 @@
 // Which requests reach the model: the cache, joining, cancelling and waiting, seen through a scripted provider.
 import assert from 'node:assert/strict'
-import { silentLog } from '../../../engine/base/log'
+import { createLog } from '../../../engine/base/log'
 import { createCompleter, type Completer, type CompletionRecord } from '../../../engine/complete/complete'
 import { parseSettings, type Settings } from '../../../engine/protocol/settings'
 import { scriptedProvider, type Script, type ScriptedProvider } from './scripted-provider'
@@ -9,6 +9,8 @@ interface Bench {
   provider: ScriptedProvider
   completer: Completer
   records: CompletionRecord[]
+  /** What the log was told. */
+  lines: string[]
   /** Another model, or none, answers from now on, as the model host does it. */
   swap: (next: ScriptedProvider | undefined) => Promise<void>
   /** Asks at the `┃` of a document; resolves with the ghost text. */
@@ -22,10 +24,11 @@ function bench(script: Script, settings: Partial<Settings['completion']> = {}, g
   const provider = scriptedProvider(script)
   let current: ScriptedProvider | undefined = provider
   const records: CompletionRecord[] = []
+  const lines: string[] = []
   const completer = createCompleter({
     provider: () => current,
     settings: () => ({ ...parseSettings({}).completion, debounceMs: 0, ...settings }),
-    log: silentLog,
+    log: createLog((_, line) => lines.push(line)),
     record: (record) => records.push(record),
     graceMs,
   })
@@ -33,6 +36,7 @@ function bench(script: Script, settings: Partial<Settings['completion']> = {}, g
     provider,
     completer,
     records,
+    lines,
     swap: async (next) => {
       current = next
       completer.reset()
@@ -106,10 +110,11 @@ describe('completion ladder', () => {
   })
 
   it('a place where the model had nothing to say is not asked again', async () => {
-    const { ask, provider } = bench({ says: () => '' })
+    const { ask, provider, lines } = bench({ says: () => '' })
     assert.equal(await ask('const a = ┃'), undefined)
     assert.equal(await ask('const a = ┃'), undefined)
     assert.equal(provider.asked.length, 1)
+    assert.equal(lines.at(-1), 'No suggestion: there was none at this place before.')
   })
 
   it('another model makes its own suggestions', async () => {
@@ -269,6 +274,43 @@ describe('completion ladder', () => {
     assert.ok(left)
     assert.match(records[0]?.outcome ?? '', /failed: an odd piece/)
   })
+
+  // A record tells what became of the model's text, the log what was left of it at the place.
+  const reasons: [name: string, document: string, text: string, outcome: string, told: string | undefined][] =
+    [
+      ['text', 'a = ┃', 'b', 'suggested', undefined],
+      [
+        'no text',
+        'a = ┃',
+        '',
+        'the model had nothing to add',
+        'No suggestion: the model had nothing to add.',
+      ],
+      [
+        'a loop',
+        'a = [┃',
+        '1, 1, 1, 1, 1, 1, 1, 1, ',
+        'dropped by drop-repeat',
+        'No suggestion: dropped by drop-repeat.',
+      ],
+      [
+        'what stands below',
+        'a()\n┃\nb()',
+        'b()',
+        'suggested',
+        'No suggestion: dropped by trim-suffix-overlap.',
+      ],
+      ['blanks', 'a = ┃', '  ', 'suggested', 'No suggestion: dropped by drop-blank.'],
+    ]
+  for (const [name, document, text, outcome, told] of reasons) {
+    it(`says what became of ${name}`, async () => {
+      const { ask, records, lines } = bench({ says: () => text })
+      const shown = await ask(document)
+      assert.equal(records[0]?.outcome, outcome)
+      assert.equal(lines.at(-1), told)
+      assert.equal(shown === undefined, told !== undefined)
+    })
+  }
 
   it('stops the model where the block ends', async () => {
     const { ask, records } = bench({ says: () => `\n  run()\n}\nother()\n${'more()\n'.repeat(50)}` })
