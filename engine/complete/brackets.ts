@@ -36,6 +36,21 @@ export function firstOutside(text: string, char: string): number {
   return -1
 }
 
+/** End of the last line of `text` after which no bracket that `text` opened is open; 0 when there is none. */
+export function lastBalancedLine(text: string): number {
+  let open = 0
+  let end = 0
+  for (let at = 0; at < text.length; at++) {
+    const here = text.charAt(at)
+    if (here === '\n' && open === 0) end = at
+    if (quotes.includes(here)) at = Math.max(at, nextQuote(text, at + 1, here))
+    else if ('([{'.includes(here)) open++
+    // What was opened before the text may be closed in it.
+    else if (')]}'.includes(here)) open = Math.max(0, open - 1)
+  }
+  return open === 0 ? text.length : end
+}
+
 function nextQuote(text: string, from: number, quote: string): number {
   for (let at = from; at < text.length; at++) {
     if (text[at] === '\\') at++

@@ -2,6 +2,7 @@
 import type { CursorContext } from '../context'
 import { dropBlank } from './drop-blank'
 import { dropRepeat } from './drop-repeat'
+import { keepBracketsWhole } from './keep-brackets-whole'
 import { keepIndent } from './keep-indent'
 import { stopAtBlockEnd } from './stop-at-block-end'
 import { stripLeaked } from './strip-leaked'
@@ -23,6 +24,7 @@ export const shapeFilters: FilterTable = {
   ...readingFilters,
   'stop-at-block-end': stopAtBlockEnd,
   'drop-repeat': dropRepeat,
+  'keep-brackets-whole': keepBracketsWhole,
 }
 
 /** Run each time a suggestion is shown, because what follows the cursor changes while typing. */

@@ -1,4 +1,5 @@
 // Ends a suggestion where the block it completes ends: short and right beats long and wrong.
+import { lastBalancedLine } from '../brackets'
 import { opensBlock, type CursorContext } from '../context'
 import { indentWidth, isBlank, isCloserLine, linesBelow } from '../lines'
 
@@ -26,8 +27,9 @@ export function blockEnd(text: string, context: CursorContext): number | undefin
     const lineStart = offset
     offset += line.length + 1
     if (isBlank(line)) {
-      // A paragraph is a suggestion; the next one comes when this one is taken.
-      if (started && at < lines.length - 1) return lineStart - 1
+      // A paragraph is a suggestion; the next one comes when this one is taken. Inside brackets it is not over.
+      const before = text.slice(0, lineStart - 1)
+      if (started && at < lines.length - 1 && lastBalancedLine(before) === before.length) return before.length
       continue
     }
     const inside = at === 0 || (opened ? indentWidth(line) > own : indentWidth(line) >= own)
