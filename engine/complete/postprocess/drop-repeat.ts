@@ -33,7 +33,7 @@ function cutBlockLoop(text: string): string {
   return text
 }
 
-/** Drops a last line that has got stuck: `a, a, a, a, a`. */
+/** Cuts a last line that has got stuck, `f(a, b, b, b, b, b`: what it says before is kept of a first line, and nothing of others. */
 function cutLineLoop(text: string): string {
   const lineStart = text.lastIndexOf('\n') + 1
   const line = text.slice(lineStart)
@@ -41,9 +41,17 @@ function cutLineLoop(text: string): string {
     const tail = line.slice(-period)
     // Rules of one character (`-----`, `=====`) are drawn on purpose.
     if (isBlank(tail) || new Set(tail).size === 1) continue
-    if (line.endsWith(tail.repeat(leastRepeats + 2))) return text.slice(0, Math.max(0, lineStart - 1))
+    if (!line.endsWith(tail.repeat(leastRepeats + 2))) continue
+    return lineStart > 0 ? text.slice(0, lineStart - 1) : line.slice(0, loopStart(line, period))
   }
   return text
+}
+
+/** Where the run of equal pieces at the end of `line` begins, or the signs that join it to what is before. */
+function loopStart(line: string, period: number): number {
+  let at = line.length - period
+  while (at > 0 && line[at - 1] === line[at - 1 + period]) at--
+  return line.slice(0, at).replace(/[\s,;.|&+([{]+$/, '').length
 }
 
 function repeats(keys: readonly string[], start: number, period: number): number {
