@@ -51,8 +51,11 @@ export class LocalProvider implements Provider {
     this.#chat = new Session(parts.model, contextLength, this.#draft)
   }
 
-  /** Runs both sessions once. Throws `out-of-memory` while there is still another model to go back to. */
+  /** Does what the first request would wait for. Throws `out-of-memory` while there is still another model to go back to. */
   async warmUp(signal: AbortSignal): Promise<void> {
+    this.#prefixes.prepare()
+    // A GPU compiles its shaders and misses its memory at the first step; the cpu does neither, and would only take long.
+    if (this.parts.backend.kind === 'cpu') return
     await this.#typing.warmUp(signal)
     await this.#chat.warmUp(signal)
   }

@@ -55,8 +55,7 @@ export async function openLocal(options: OpenLocalOptions, signal: AbortSignal):
         chatTemplate: chatTemplate(checkpoint.metadata, model.tokenizer),
         info,
       })
-      // A GPU compiles its shaders and misses its memory at the first step; the cpu does neither, and would only take long.
-      if (backend.kind === 'webgpu') await provider.warmUp(signal)
+      await provider.warmUp(signal)
       info.loadMs = performance.now() - start
       options.log.info(
         `Loaded ${options.model} (${info.architecture}) on ${device} in ${Math.round(info.loadMs)} ms.`,

@@ -1,11 +1,16 @@
 // Finds the tokens whose bytes agree with some text: those that begin with it, and the longest that it begins with.
 import type { Tokenizer } from './tokenizer'
 
-/** Tokens in the order of their bytes. Building it takes a walk through the vocabulary, so it is made when first asked. */
+/** Tokens in the order of their bytes. Sorting takes a walk through the vocabulary, so it is done in advance or when first asked. */
 export class TokenPrefixes {
   #sorted: Int32Array | undefined
 
   constructor(readonly tokenizer: Tokenizer) {}
+
+  /** Sorts now, so that nobody waits for it later. */
+  prepare(): void {
+    this.#order()
+  }
 
   /** Every token that begins with `bytes`, which are not empty. */
   startingWith(bytes: Uint8Array): Int32Array {

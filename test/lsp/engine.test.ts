@@ -86,7 +86,7 @@ describe('engine over LSP', () => {
       assert.equal(rest?.insertText, item.insertText.slice(1))
       const log = await engine.connection.sendRequest(RequestLogRequest.type)
       assert.equal(log.length, asked, 'the model was asked again')
-      assert.match(log[0]?.prompt ?? '', /^\/\/ sum\.ts\nconst total = 1\nconst next =┃/)
+      assert.match(log[0]?.prompt ?? '', /^\/\/ sum\.ts\nconst total = 1\nconst next = ┃/)
     })
 
     it('a document nobody opened has no suggestions', async () => {
