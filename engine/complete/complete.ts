@@ -3,6 +3,7 @@ import { isAbort, sleep } from '../base/signal'
 import type { Log } from '../base/log'
 import type { Settings } from '../protocol/settings'
 import type { Usage } from '../protocol/chat'
+import type { AnsweredBy } from '../protocol/messages'
 import type { Finished, Provider } from '../provider/provider'
 import { readStream } from '../provider/read-stream'
 import { closersOnly, readContext, signsOnly, type CompletionInput, type CursorContext } from './context'
@@ -21,12 +22,16 @@ export interface Suggestion {
   end: number
 }
 
-/** One request to the model, for the request log. */
+/** One request to the model, or one that needed none, for the request log. */
 export interface CompletionRecord {
   prompt: string
+  /** What the model wrote, or what was left to show of it. */
   text: string
   outcome: string
+  answeredBy: AnsweredBy
   usage?: Usage
+  /** Milliseconds from giving it up to its end. */
+  givenUpMs?: number
 }
 
 export interface CompleterParts {
@@ -54,6 +59,12 @@ const defaultGraceMs = 150
 
 export function createCompleter(parts: CompleterParts): Completer {
   return new LadderCompleter(parts)
+}
+
+/** The shaped text of a place, which may be empty. */
+interface Found {
+  text: string
+  answeredBy: AnsweredBy
 }
 
 /** A request the model is working on. */
@@ -95,13 +106,24 @@ class LadderCompleter implements Completer {
     const context = readContext(input, this.#window.chars)
     const reason = reasonNotToAsk(input, context, this.parts.settings(), provider.capabilities.fim)
     if (reason !== undefined) {
+      this.#record(context, { text: '', outcome: reason, answeredBy: 'gate' })
       this.parts.log.debug(`No suggestion: ${reason}.`)
       return undefined
     }
-    const text = await this.#find(input, context, signal)
-    if (text === undefined) return undefined
-    const fitted = applyFilters(fitFilters, text, context)
-    if (text !== '' && fitted.text === '') this.parts.log.debug(`No suggestion: ${reasonForNothing(fitted)}.`)
+    const found = await this.#find(input, context, signal)
+    if (found === undefined) return undefined
+    const fitted = applyFilters(fitFilters, found.text, context)
+    const nothing =
+      found.text === ''
+        ? 'there was none at this place before'
+        : fitted.text === ''
+          ? reasonForNothing(fitted)
+          : undefined
+    // A request to the model tells its own end.
+    if (found.answeredBy !== 'model')
+      this.#record(context, { ...found, text: fitted.text, outcome: nothing ?? 'suggested' })
+    if (nothing !== undefined && (found.answeredBy !== 'model' || found.text !== ''))
+      this.parts.log.debug(`No suggestion: ${nothing}.`)
     return place(fitted.text, input, context)
   }
 
@@ -109,22 +131,23 @@ class LadderCompleter implements Completer {
     input: CompletionInput,
     context: CursorContext,
     signal: AbortSignal,
-  ): Promise<string | undefined> {
+  ): Promise<Found | undefined> {
     const known = this.#cache.find(context)
-    if (known === '') this.parts.log.debug('No suggestion: there was none at this place before.')
-    if (known !== undefined) return known
+    if (known) return { text: known.rest, answeredBy: known.typed > 0 ? 'typing' : 'cache' }
 
     const running = this.#running
     const typed = running && typedSince(running.context, context)
     if (running && typed !== undefined && agrees(running.text, typed)) {
       this.#waiting?.abort()
       running.typed = typed
-      const text = await this.#join(running, signal)
-      if (text?.startsWith(typed) && text.length > typed.length) return text.slice(typed.length)
-      // Somebody newer has taken over, or the text went another way; only the latest request may ask again.
+      await this.#join(running, signal)
+      // Somebody newer may have taken over; only the latest request may ask again.
       if (signal.aborted || (this.#running && this.#running !== running)) return undefined
+      const joined = this.#cache.find(context)
+      if (joined) return { text: joined.rest, answeredBy: 'running' }
     }
-    return this.#ask(input, context, signal)
+    const text = await this.#ask(input, context, signal)
+    return text === undefined ? undefined : { text, answeredBy: 'model' }
   }
 
   async #ask(
@@ -201,6 +224,8 @@ class LadderCompleter implements Completer {
       timeBudgetMs,
     }
     const inner = new AbortController()
+    let givenUpAt = 0
+    controller.signal.addEventListener('abort', () => (givenUpAt = performance.now()), { once: true })
     const stream = provider.complete(request, AbortSignal.any([controller.signal, inner.signal]))
     let raw = ''
     const end = await readStream(stream, (piece) => {
@@ -210,33 +235,41 @@ class LadderCompleter implements Completer {
       // Aborting and reading on, rather than leaving the loop, gets the usage too.
       if (isComplete(running.text, context)) inner.abort()
     }).catch((error: unknown) => {
-      this.#record(running, raw, `failed: ${error instanceof Error ? error.message : String(error)}`)
+      const outcome = `failed: ${error instanceof Error ? error.message : String(error)}`
+      this.#record(context, { text: raw, outcome, answeredBy: 'model' })
       throw error
     })
-    const givenUp = end.finishReason === 'cancelled' && !inner.signal.aborted
-    return this.#finish(running, raw, end, givenUp)
+    if (end.finishReason !== 'cancelled' || inner.signal.aborted) return this.#finish(running, raw, end)
+    this.#window.note(end.usage)
+    this.#record(context, {
+      text: raw,
+      outcome: 'given up: the text went another way or nobody waited',
+      answeredBy: 'model',
+      usage: end.usage,
+      givenUpMs: performance.now() - givenUpAt,
+    })
+    return undefined
   }
 
-  #finish(running: Running, raw: string, end: Finished, givenUp: boolean): string | undefined {
+  #finish(running: Running, raw: string, end: Finished): string | undefined {
     const { context } = running
-    const { usage } = end
-    this.#window.note(usage)
-    if (givenUp) {
-      this.#record(running, raw, 'given up: the text went another way or nobody waited', usage)
-      return undefined
-    }
+    this.#window.note(end.usage)
     const whole = end.finishReason === 'length' ? dropUnfinishedLine(running.text) : running.text
     const shaped = applyFilters(shapeFilters, whole, context)
     const reason = shaped.text === '' ? reasonForNothing(shaped) : undefined
     if (reason !== undefined) this.parts.log.debug(`No suggestion: ${reason}.`)
-    this.#record(running, raw, reason ?? 'suggested', usage)
+    this.#record(context, {
+      text: raw,
+      outcome: reason ?? 'suggested',
+      answeredBy: 'model',
+      usage: end.usage,
+    })
     this.#cache.put(context, shaped.text)
     return shaped.text
   }
 
-  #record({ context }: Running, text: string, outcome: string, usage?: Usage): void {
-    const prompt = `${context.prompt.prefix}┃${context.prompt.suffix}`
-    this.parts.record?.({ prompt, text, outcome, ...(usage ? { usage } : {}) })
+  #record({ prompt }: CursorContext, record: Omit<CompletionRecord, 'prompt'>): void {
+    this.parts.record?.({ prompt: `${prompt.prefix}┃${prompt.suffix}`, ...record })
   }
 }
 

@@ -8,6 +8,13 @@ export interface Place {
   after: string
 }
 
+export interface Remembered {
+  /** What is left of the suggestion. */
+  rest: string
+  /** Characters of it that stand in the document already. */
+  typed: number
+}
+
 interface Entry {
   after: string
   text: string
@@ -34,8 +41,8 @@ export class GhostCache {
     }
   }
 
-  /** What is left of a remembered suggestion after what was typed of it; undefined when nothing is known. */
-  find(place: Place): string | undefined {
+  /** The remembered suggestion of this place, or of one before it which the text since then agrees with; undefined when nothing is known. */
+  find(place: Place): Remembered | undefined {
     for (let typed = 0; typed <= Math.min(lookBackChars, place.near.length); typed++) {
       const split = place.near.length - typed
       const key = keyOf(place.uri, place.near.slice(0, split))
@@ -47,7 +54,7 @@ export class GhostCache {
       if (rest === '' && typed > 0) continue
       this.#entries.delete(key)
       this.#entries.set(key, entry)
-      return rest
+      return { rest, typed }
     }
     return undefined
   }

@@ -109,6 +109,12 @@ export namespace DidAcceptNotification {
   export const type = new NotificationType<Params>('hearth/didAccept')
 }
 
+/**
+ * Who answered a request for ghost text: a gate, the rest of a suggestion while it is typed, a suggestion made here before, a request
+ * that the model was working on, or the model anew.
+ */
+export type AnsweredBy = 'gate' | 'typing' | 'cache' | 'running' | 'model'
+
 /** The last prompts with their timings, newest first, for "Show Log" and for debugging. In memory only. */
 export namespace RequestLogRequest {
   export interface Entry {
@@ -117,7 +123,12 @@ export namespace RequestLogRequest {
     prompt: string
     text: string
     outcome: string
+    /** Of completions only. */
+    answeredBy?: AnsweredBy
+    /** Absent when the model was not asked. What it read is `promptTokens - reusedTokens`. */
     usage?: Usage
+    /** Milliseconds from giving a request to the model up to its end. */
+    givenUpMs?: number
   }
   export const type = new RequestType0<Entry[], void>('hearth/requestLog')
 }

@@ -11,7 +11,7 @@ export interface RequestLog {
 }
 
 /** Every entry also goes to `log`, at `trace`: it holds the user's code. */
-export function createRequestLog(log: Log, capacity = 20): RequestLog {
+export function createRequestLog(log: Log, capacity = 50): RequestLog {
   const kept: Entry[] = []
   return {
     add(entry) {

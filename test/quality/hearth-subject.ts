@@ -73,6 +73,7 @@ export async function openHearth(
     settings: () => settings,
     log: createLog((_, text) => (outcome = text)),
     record: (entry) => {
+      if (entry.answeredBy !== 'model') return
       outcome = entry.outcome
       raw = entry.text
       const { promptTokens = 0, reusedTokens = 0, completionTokens = 0 } = entry.usage ?? {}

@@ -18,6 +18,7 @@ export const inlineCompletion: Feature = {
       handle(token, host.log, async (signal) => {
         const document = host.documents.get(params.textDocument.uri)
         if (!document) return []
+        const { version } = document
         const suggestion = await host.completer
           .complete(readInput(document, params), signal)
           // While typing nothing pops up: editors show a failed request as a message. The log and the status tell.
@@ -25,7 +26,9 @@ export const inlineCompletion: Feature = {
             host.log.error(`No suggestion: ${describeError(error)}`)
             return undefined
           })
-        return suggestion ? [toItem(document, suggestion)] : []
+        // Text that has changed since is not the text that was completed, even when the client forgot to cancel.
+        const stale = document.version !== version
+        return suggestion && !stale ? [toItem(document, suggestion)] : []
       }),
     )
     return { inlineCompletionProvider: true }

@@ -166,6 +166,34 @@ describe('completion ladder', () => {
     assert.equal(provider.asked.length, 1)
   })
 
+  it('a request joined where the model has nothing to say is not made twice', async () => {
+    const { ask, provider } = bench({ says: () => '' })
+    assert.deepEqual(await Promise.all([ask('const a = ┃'), ask('const a = ┃')]), [undefined, undefined])
+    assert.equal(provider.asked.length, 1)
+  })
+
+  it('tells who answered', async () => {
+    const { ask, provider, records } = bench({ says })
+    const release = hold(provider)
+    const first = ask('const a = ┃')
+    const second = ask('const a = va┃')
+    release()
+    await Promise.all([first, second])
+    await ask('const a = val┃')
+    await ask('const a = ┃')
+    await ask('const a = va┃l')
+    assert.deepEqual(
+      records.map(({ answeredBy, outcome }) => [answeredBy, outcome]),
+      [
+        ['model', 'suggested'],
+        ['running', 'suggested'],
+        ['typing', 'suggested'],
+        ['cache', 'suggested'],
+        ['gate', 'the cursor is inside a word'],
+      ],
+    )
+  })
+
   it('a request that nobody waits for is given up at its next step', async () => {
     const { ask, provider, records } = bench({ says })
     const release = hold(provider)
@@ -179,6 +207,7 @@ describe('completion ladder', () => {
     await new Promise((resolve) => setTimeout(resolve, 2))
     assert.equal(provider.asked[0]?.end, 'cancelled')
     assert.match(records[0]?.outcome ?? '', /given up/)
+    assert.ok((records[0]?.givenUpMs ?? -1) >= 0)
   })
 
   it('a request that no longer agrees is aborted, even when the client forgot to', async () => {
