@@ -1,5 +1,6 @@
 // Every kernel with every type passes the shader compiler and fits its bindings, on a machine without any driver.
 import assert from 'node:assert/strict'
+import { quants } from '../../engine/backend/quants/table'
 import { openNullDevice, type OpenDevice } from '../../engine/backend/webgpu/dawn'
 import { activations } from '../../engine/backend/webgpu/kernels/activations'
 import {
@@ -24,7 +25,8 @@ describe('all kernel variants', () => {
   after(() => open.release())
 
   for (const kernel of kernels) {
-    for (const type of interfaces[kernel.op].quant ? types : types.slice(0, 1)) {
+    const able = kernel.rounds ? types.filter((type) => quants[type].integers !== undefined) : types
+    for (const type of interfaces[kernel.op].quant ? able : types.slice(0, 1)) {
       it(`${kernel.name} ${type} compiles, and runs on empty memory`, async () => {
         open.device.pushErrorScope('validation')
         await pipelines.warm(kernel, type)
@@ -59,7 +61,9 @@ describe('the kernel table', () => {
   const widths = [undefined, [4, 4], [8, 8], [4, 8], [8, 32], [16, 16], [32, 32], [32, 64], [64, 64]] as const
   const devices: DeviceTraits[] = widths.flatMap((width) => {
     const subgroups = width && { min: width[0], max: width[1] }
-    return [true, false].map((subgroupId) => ({ subgroups, subgroupId }))
+    return [true, false].flatMap((subgroupId) =>
+      [true, false].map((packedDot) => ({ subgroups, subgroupId, packedDot })),
+    )
   })
   const heads = (
     [
@@ -83,6 +87,7 @@ describe('the kernel table', () => {
           rows: 83,
           cols,
           activation,
+          integers: cols % 64 === 0,
         })),
       ),
     ),

@@ -3,12 +3,13 @@
 import assert from 'node:assert/strict'
 import { silentLog } from '../../engine/base/log'
 import { CpuBackend } from '../../engine/backend/cpu/cpu-backend'
+import { quants } from '../../engine/backend/quants/table'
 import { openDevice } from '../../engine/backend/webgpu/dawn'
 import { kernels, noShape, type DeviceTraits, type Shape } from '../../engine/backend/webgpu/kernels/table'
 import { WebGpuBackend, type WebGpuOptions } from '../../engine/backend/webgpu/webgpu-backend'
 import { tensorTypes, type TensorType } from '../../engine/format/ggml-types'
 import type { OpCase } from './op-case'
-import { bandCase, embedCase, matmulCases, otherCases, types } from './op-cases'
+import { bandCase, embedCase, matmulCases, otherCases, roundingCases, types } from './op-cases'
 import { difference, runCase } from './run-case'
 
 describe('gpu equals cpu', () => {
@@ -41,14 +42,18 @@ describe('gpu equals cpu', () => {
   for (const type of types) {
     it(`matmul ${type}`, async () => {
       for (const kernel of kernels.filter((row) => row.op === 'matmul')) {
-        const rows = matmulCases(type, kernel.name.startsWith('matvec') ? 'one' : 'many')
+        const cases = kernel.rounds ? roundingCases : matmulCases
+        const rows = cases(type, kernel.name.startsWith('matvec') ? 'one' : 'many')
         const runnable = rows.filter((row) => kernel.can(matmulShape(row), traits))
         // Kernels for 8 lanes are the only ones that an adapter may be too narrow for.
         const tooNarrow = kernel.name.endsWith('lanes-8') && (traits.subgroups?.min ?? 0) < 8
-        assert.equal(runnable.length === 0, tooNarrow, `${kernel.name} has ${runnable.length} cases here`)
+        const noIntegers = kernel.rounds && quants[type].integers === undefined
+        const cannot = tooNarrow || noIntegers
+        assert.equal(runnable.length === 0, cannot, `${kernel.name} has ${runnable.length} cases here`)
         // A kernel knows a type by load_chunk and weights4 alone, and a software adapter compiles a pair of them for seconds.
         const chosen = rows.some((row) => kernel.when(matmulShape(row), traits))
-        if (chosen || oneTypeOfEachKind.includes(type)) await check(runnable, { force: kernel.name })
+        if (chosen || kernel.rounds || oneTypeOfEachKind.includes(type))
+          await check(runnable, { force: kernel.name })
       }
     })
   }
@@ -84,6 +89,7 @@ describe('gpu equals cpu', () => {
 const oneTypeOfEachKind: readonly TensorType[] = ['f32', 'f16', 'q8_0', 'q4_k', 'q3_k']
 
 function matmulShape(row: OpCase): Shape {
-  const { rows, cols } = row.weights['w'] ?? { rows: 0, cols: 0 }
-  return { ...noShape, maxTokens: row.maxTokens, rows, cols }
+  const { type, rows, cols } = row.weights['w'] ?? { type: 'f32', rows: 0, cols: 0 }
+  const integers = quants[type].integers !== undefined
+  return { ...noShape, maxTokens: row.maxTokens, rows, cols, integers }
 }

@@ -6,7 +6,7 @@ import type { Graph, GraphBuilder, Operation, StateType, Value } from '../../eng
 export interface OpCase {
   readonly name: string
   readonly op: Operation['op']
-  readonly weights: Readonly<Record<string, { type: TensorType; rows: number; cols: number }>>
+  readonly weights: Readonly<Record<string, CaseWeight>>
   readonly states: Readonly<Record<string, { rows: number; cols: number; type?: StateType }>>
   readonly graph: Graph
   readonly maxTokens: number
@@ -15,6 +15,14 @@ export interface OpCase {
   readonly steps: readonly StepInput[]
   /** Largest mean square difference, relative to the mean square of the result. */
   readonly tolerance: number
+}
+
+export interface CaseWeight {
+  readonly type: TensorType
+  readonly rows: number
+  readonly cols: number
+  /** Of f32: whether each 32 values are multiples of a 127th of the largest, so that rounding them to 8 bits changes nothing. */
+  readonly isRounded?: boolean
 }
 
 /** Rows of the tables that stand for inputs; a step's tokens choose among them. */

@@ -33,6 +33,21 @@ export function matmulCases(type: TensorType, tokens: 'one' | 'many'): OpCase[] 
   )
 }
 
+/**
+ * Those for kernels that round activations to 8 bits: with activations that this does not change, as exact as the others, and with
+ * others, within the 0.4 % that values between -1 and 1 lose.
+ */
+export function roundingCases(type: TensorType, tokens: 'one' | 'many'): OpCase[] {
+  const rows = matmulCases(type, tokens).filter(({ weights }) => (weights['x']?.cols ?? 0) % 32 === 0)
+  return [
+    ...rows.map((row) => {
+      const x = { type: 'f32', rows: inputRows, cols: row.weights['x']?.cols ?? 0, isRounded: true } as const
+      return { ...row, name: `${row.name}, rounded activations`, weights: { ...row.weights, x } }
+    }),
+    ...rows.map((row) => ({ ...row, name: `${row.name}, activations to round`, tolerance: 4e-5 })),
+  ]
+}
+
 /** A matrix that needs several bands when a binding holds 64 KiB. */
 export function bandCase(type: TensorType, tokens: number[]): OpCase {
   const cols = tensorTypes[type].block === 256 ? 768 : 576

@@ -51,6 +51,17 @@ export function randomWeight(type: TensorType, rows: number, cols: number, seed:
   return bytes
 }
 
+/** Values of float32, each 32 of them the nearest multiples of a 127th of the largest. */
+export function roundedTo8Bits(bytes: Uint8Array): Uint8Array {
+  const values = new Float32Array(bytes.slice().buffer)
+  for (let at = 0; at < values.length; at += 32) {
+    const block = values.subarray(at, at + 32)
+    const unit = Math.max(...block.map(Math.abs)) / 127
+    block.forEach((value, i) => (block[i] = Math.round(value / unit) * unit))
+  }
+  return new Uint8Array(values.buffer)
+}
+
 // A half float of either sign between 2^(exponent - 15) and 8 times that.
 function randomHalf(random: () => number, exponent: number): number {
   const sign = random() < 0.5 ? 0 : 0x8000

@@ -2,14 +2,15 @@
 import type { Backend, Tensor } from '../../engine/backend/backend'
 import { makePlan } from '../../engine/graph/plan'
 import type { OpCase } from './op-case'
-import { randomWeight } from './random-blocks'
+import { randomWeight, roundedTo8Bits } from './random-blocks'
 
 /** The result after every step of the case. */
 export async function runCase(backend: Backend, row: OpCase): Promise<Float32Array[]> {
   const weights = new Map<string, Tensor>()
   let seed = 1
   for (const [label, spec] of Object.entries(row.weights)) {
-    const bytes = randomWeight(spec.type, spec.rows, spec.cols, seed++)
+    const random = randomWeight(spec.type, spec.rows, spec.cols, seed++)
+    const bytes = spec.isRounded ? roundedTo8Bits(random) : random
     const read = (offset: number, length: number): Promise<Uint8Array> =>
       Promise.resolve(bytes.subarray(offset, offset + length))
     weights.set(label, await backend.createWeight({ label, ...spec }, read))

@@ -17,10 +17,10 @@ import { choiceCases } from '../ops/choice-cases'
 import { embedCase, matmulCases, otherCases, types } from '../ops/op-cases'
 
 const devices: readonly DeviceTraits[] = [
-  { subgroups: undefined, subgroupId: false },
+  { subgroups: undefined, subgroupId: false, packedDot: false },
   ...[4, 8, 16, 32, 64].flatMap((lanes) => [
-    { subgroups: { min: lanes, max: lanes }, subgroupId: true },
-    { subgroups: { min: lanes, max: lanes }, subgroupId: false },
+    { subgroups: { min: lanes, max: lanes }, subgroupId: true, packedDot: true },
+    { subgroups: { min: lanes, max: lanes }, subgroupId: false, packedDot: false },
   ]),
 ]
 
@@ -37,6 +37,8 @@ describe('tables', () => {
     ...cases.flatMap(({ graph, maxTokens }) =>
       graph.operations.map((operation) => ({ op: operation.op, shape: shapeOf(operation, maxTokens) })),
     ),
+    // Before every matrix that is multiplied as integers.
+    { op: 'quantize', shape: { ...noShape, maxTokens: 1, cols: 32 } },
     ...choiceCases.flatMap(({ logits, choice }) =>
       choiceOps(choice.temperature > 0).map((op) => ({ op, shape: { ...noShape, cols: logits.length } })),
     ),
@@ -70,7 +72,8 @@ function choiceOps(drawn: boolean): OpName[] {
 }
 
 function runs(kernel: Kernel, shape: Shape): boolean {
-  return devices.some((device) => kernel.when(shape, device) && kernel.can(shape, device))
+  // One that rounds is forced by its rows.
+  return devices.some((device) => (kernel.rounds || kernel.when(shape, device)) && kernel.can(shape, device))
 }
 
 function shapeOf(operation: Operation, maxTokens: number): Shape {
@@ -89,7 +92,7 @@ function shapeOf(operation: Operation, maxTokens: number): Shape {
     case 'gated':
       return { ...shape, activation: operation.activation }
     case 'matmul':
-      return { ...shape, rows: operation.out.cols, cols: operation.x.cols }
+      return { ...shape, rows: operation.out.cols, cols: operation.x.cols, integers: true }
     case 'wkv-5':
     case 'wkv-7':
       return { ...shape, cols: operation.r.cols, headDim: operation.r.cols / operation.heads }

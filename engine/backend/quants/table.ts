@@ -23,6 +23,11 @@ import {
 } from './decode'
 import f16 from './f16.wgsl'
 import f32 from './f32.wgsl'
+import integersQ4_0 from './integers-q4_0.wgsl'
+import integersQ4_1 from './integers-q4_1.wgsl'
+import integersQ5_0 from './integers-q5_0.wgsl'
+import integersQ5_1 from './integers-q5_1.wgsl'
+import integersQ8_0 from './integers-q8_0.wgsl'
 import iq4_nl from './iq4_nl.wgsl'
 import iq4_xs from './iq4_xs.wgsl'
 import {
@@ -51,6 +56,7 @@ import q5_k from './q5_k.wgsl'
 import q6_k from './q6_k.wgsl'
 import q8_0 from './q8_0.wgsl'
 import sixBitScales from './six-bit-scales.wgsl'
+import spreadBits from './spread-bits.wgsl'
 
 /** Values one `Chunk` of the WGSL files holds; rows on the GPU are padded with zeros to whole chunks. */
 export const chunkValues = 32
@@ -63,17 +69,54 @@ interface QuantRow {
   readonly pack: Pack
   /** Declares bindings 2 and 3 and `load_chunk`, `weights4`: all a matrix kernel knows about a type. Shared parts come first. */
   readonly wgsl: string
+  /** Declares `integers4` and `affine` for kernels that multiply integers; types whose chunks have one scale and no codebook. */
+  readonly integers?: string
 }
 
 export const quants: Readonly<Record<TensorType, QuantRow>> = {
   f32: { decode: decodeF32, quantWords: 32, scaleBytes: 0, pack: packPlain, wgsl: f32 },
   f16: { decode: decodeF16, quantWords: 16, scaleBytes: 0, pack: packPlain, wgsl: f16 },
   bf16: { decode: decodeBf16, quantWords: 16, scaleBytes: 0, pack: packPlain, wgsl: bf16 },
-  q4_0: { decode: decodeQ4_0, quantWords: 4, scaleBytes: 2, pack: packQ4_0, wgsl: bits + q4_0 },
-  q4_1: { decode: decodeQ4_1, quantWords: 4, scaleBytes: 4, pack: packQ4_1, wgsl: bits + q4_1 },
-  q5_0: { decode: decodeQ5_0, quantWords: 4, scaleBytes: 8, pack: packQ5_0, wgsl: bits + q5_0 },
-  q5_1: { decode: decodeQ5_1, quantWords: 4, scaleBytes: 8, pack: packQ5_1, wgsl: bits + q5_1 },
-  q8_0: { decode: decodeQ8_0, quantWords: 8, scaleBytes: 2, pack: packQ8_0, wgsl: q8_0 },
+  q4_0: {
+    decode: decodeQ4_0,
+    quantWords: 4,
+    scaleBytes: 2,
+    pack: packQ4_0,
+    wgsl: bits + q4_0,
+    integers: integersQ4_0,
+  },
+  q4_1: {
+    decode: decodeQ4_1,
+    quantWords: 4,
+    scaleBytes: 4,
+    pack: packQ4_1,
+    wgsl: bits + q4_1,
+    integers: integersQ4_1,
+  },
+  q5_0: {
+    decode: decodeQ5_0,
+    quantWords: 4,
+    scaleBytes: 8,
+    pack: packQ5_0,
+    wgsl: bits + q5_0,
+    integers: spreadBits + integersQ5_0,
+  },
+  q5_1: {
+    decode: decodeQ5_1,
+    quantWords: 4,
+    scaleBytes: 8,
+    pack: packQ5_1,
+    wgsl: bits + q5_1,
+    integers: spreadBits + integersQ5_1,
+  },
+  q8_0: {
+    decode: decodeQ8_0,
+    quantWords: 8,
+    scaleBytes: 2,
+    pack: packQ8_0,
+    wgsl: q8_0,
+    integers: integersQ8_0,
+  },
   q2_k: { decode: decodeQ2_K, quantWords: 2, scaleBytes: 2.5, pack: packQ2_K, wgsl: bits + q2_k },
   q3_k: { decode: decodeQ3_K, quantWords: 2, scaleBytes: 6.5, pack: packQ3_K, wgsl: bits + q3_k },
   q4_k: {
@@ -82,6 +125,7 @@ export const quants: Readonly<Record<TensorType, QuantRow>> = {
     scaleBytes: 2,
     pack: packQ4_K,
     wgsl: bits + sixBitScales + q4_k,
+    integers: integersQ4_1,
   },
   q5_k: {
     decode: decodeQ5_K,
@@ -89,6 +133,7 @@ export const quants: Readonly<Record<TensorType, QuantRow>> = {
     scaleBytes: 6,
     pack: packQ5_K,
     wgsl: bits + sixBitScales + q5_k,
+    integers: spreadBits + integersQ5_1,
   },
   q6_k: { decode: decodeQ6_K, quantWords: 4, scaleBytes: 12, pack: packQ6_K, wgsl: bits + q6_k },
   // The same planes as q4_0: only the meaning of a nibble differs.

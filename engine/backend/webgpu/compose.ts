@@ -6,7 +6,9 @@ import { interfaces, type Kernel } from './kernels/table'
 /** The WGSL text of a kernel; `type` is the weight's type, ignored by operations without one. */
 export function compose(kernel: Kernel, type: TensorType): string {
   const enables = kernel.enable.map((extension) => `enable ${extension};\n`).join('')
-  return enables + (interfaces[kernel.op].quant ? quants[type].wgsl : '') + kernel.wgsl
+  const { wgsl, integers = '' } = quants[type]
+  const reads = interfaces[kernel.op].quant ? wgsl + (kernel.rounds ? integers : '') : ''
+  return enables + reads + kernel.wgsl
 }
 
 /** The name of a kernel with the type it was composed for: the key of caches and the label in errors. */

@@ -134,6 +134,7 @@ async function request(gpu: GPU, adapter: GPUAdapter): Promise<OpenDevice> {
     traits: {
       subgroups: requiredFeatures.includes('subgroups') ? facts.subgroups : undefined,
       subgroupId: gpu.wgslLanguageFeatures.has('subgroup_id'),
+      packedDot: gpu.wgslLanguageFeatures.has('packed_4x8_integer_dot_product'),
     },
     release: () => opened.destroy(),
   }

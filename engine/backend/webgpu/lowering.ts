@@ -12,6 +12,7 @@ import {
 } from '../../graph/graph'
 import type { Plan } from '../../graph/plan'
 import { EngineError } from '../../protocol/errors'
+import { quants } from '../quants/table'
 import { noShape, type OpName, type Shape } from './kernels/table'
 import type { Band, GpuTensor } from './tensors'
 
@@ -22,6 +23,8 @@ export type Operand =
   | { kind: 'buffer'; buffer: GPUBuffer }
   | { kind: 'state'; state: string; type: StateType }
   | { kind: 'tokens' }
+  /** What `quantize` made of the activations of the next matrix. */
+  | { kind: 'quantized' }
   /** Bound but not read: a missing bias, the scales of a type without blocks. */
   | { kind: 'nothing' }
 
@@ -127,7 +130,7 @@ export function lower(
             floatBits(scale),
           ],
           [...planes(band), slot(x), bias ? vector(bias) : nothing, add ? slot(add) : nothing, slot(out)],
-          { rows: band.rows, cols: weight.cols },
+          { rows: band.rows, cols: weight.cols, integers: quants[weight.type].integers !== undefined },
           weight.type,
         ),
       )

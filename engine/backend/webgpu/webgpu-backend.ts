@@ -29,6 +29,7 @@ import { interfaces, kernels, type Kernel, type OpName } from './kernels/table'
 import { LaunchTimer } from './launch-timer'
 import { lower, type Launch, type Operand } from './lowering'
 import { Pipelines, type Pipeline } from './pipelines'
+import { quantizedBytes, withRounding, type ChosenLaunch } from './round-activations'
 import {
   checkMemory,
   createStateTensor,
@@ -196,9 +197,10 @@ export class WebGpuBackend implements Backend {
     const shapes = new Map(
       [...weights].map(([name, spec]) => [name, emptyWeight(spec, maxBindingBytes, this.#shared.nothing)]),
     )
-    for (const launch of plan.operations.flatMap((operation) => lower(operation, plan, shapes))) {
+    const launches = plan.operations.flatMap((operation) => lower(operation, plan, shapes))
+    for (const { launch, kernel } of this.#chosen(launches)) {
       // What fails, `compile` meets again.
-      this.#pipelines.warm(this.#choose(launch), launch.type).catch(() => undefined)
+      this.#pipelines.warm(kernel, launch.type).catch(() => undefined)
     }
   }
 
@@ -215,7 +217,8 @@ export class WebGpuBackend implements Backend {
     const choice = await this.#dispatches(
       isSingle(plan) ? choiceLaunches(result, cols, choiceBuffers, this.#shared.chosen.buffer) : [],
     )
-    const bytes = plan.slotSizes.reduce((sum, size) => sum + padded(size * 4), 0)
+    const bytes =
+      plan.slotSizes.reduce((sum, size) => sum + padded(size * 4), 0) + quantizedOf(dispatches, plan)
     const largest = Math.max(...plan.slotSizes) * 4
     if (largest > this.device.maxBindingBytes) {
       throw new EngineError(
@@ -330,11 +333,16 @@ export class WebGpuBackend implements Backend {
   /** The kernels of launches, compiled. */
   #dispatches(launches: readonly Launch[]): Promise<Dispatch[]> {
     return Promise.all(
-      launches.map(async (launch) => {
-        const kernel = this.#choose(launch)
-        return { launch, kernel, pipeline: await this.#pipelines.get(kernel, launch.type) }
-      }),
+      this.#chosen(launches).map(async ({ launch, kernel }) => ({
+        launch,
+        kernel,
+        pipeline: await this.#pipelines.get(kernel, launch.type),
+      })),
     )
+  }
+
+  #chosen(launches: readonly Launch[]): ChosenLaunch[] {
+    return withRounding(launches.map((launch) => ({ launch, kernel: this.#choose(launch) })))
   }
 
   #check(): void {
@@ -342,10 +350,8 @@ export class WebGpuBackend implements Backend {
   }
 }
 
-interface Dispatch {
-  readonly launch: Launch
+interface Dispatch extends ChosenLaunch {
   readonly pipeline: Pipeline
-  readonly kernel: Kernel
 }
 
 /** Binds one launch and dispatches it. */
@@ -382,6 +388,8 @@ class GpuExecutable implements Executable {
   /** The launches of the plan, then those of a choice. */
   readonly #all: readonly Dispatch[]
   readonly #slots: readonly GPUBuffer[]
+  /** The activations of one matrix after another, for kernels that take integers. */
+  readonly #quantized: GPUBuffer | undefined
   /** The step's uniform and its tokens, written at once before every submit. */
   readonly #step: GPUBuffer
   readonly #params: GPUBuffer
@@ -417,6 +425,11 @@ class GpuExecutable implements Executable {
     this.#slots = plan.slotSizes.map((size, index) =>
       device.createBuffer({ label: `slot ${index}`, size: padded(size * 4), usage: storage | copySrc }),
     )
+    const quantized = quantizedOf(dispatches, plan)
+    this.#quantized =
+      quantized === 0
+        ? undefined
+        : device.createBuffer({ label: 'quantized', size: padded(quantized), usage: storage })
     this.#step = device.createBuffer({
       label: 'step',
       size: tokensOffset + padded(plan.maxTokens * 4),
@@ -613,6 +626,7 @@ class GpuExecutable implements Executable {
   dispose(): void {
     for (const buffer of [...this.#slots, this.#step, this.#params, ...this.#idle]) buffer.destroy()
     this.#steps?.destroy()
+    this.#quantized?.destroy()
     this.#groupsOfState.clear()
     for (const { timer } of Object.values(this.#launches)) timer?.dispose()
     this.onDispose(this)
@@ -679,6 +693,8 @@ class GpuExecutable implements Executable {
         return asGpuTensor(state.get(operand.state)).bands[0].quants
       case 'tokens':
         return this.#step
+      case 'quantized':
+        return this.#quantized ?? this.shared.nothing
       case 'nothing':
         return this.shared.nothing
     }
@@ -690,6 +706,13 @@ class GpuExecutable implements Executable {
     const usage = bufferUsage.mapRead | bufferUsage.copyDst
     return idle ?? this.device.createBuffer({ label: 'read back', size: padded(bytes), usage })
   }
+}
+
+function quantizedOf(dispatches: readonly Dispatch[], plan: Plan): number {
+  return quantizedBytes(
+    dispatches.map(({ launch }) => launch),
+    plan.maxTokens,
+  )
 }
 
 function described({ launch, kernel }: Dispatch): { kernel: string; weightBytes: number } {

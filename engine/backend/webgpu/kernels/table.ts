@@ -27,10 +27,12 @@ import layerNormText from './layer-norm.wgsl'
 import lanes4 from './lanes-4.wgsl'
 import lanes8 from './lanes-8.wgsl'
 import matmulInterface from './matmul.wgsl'
+import matmulIntegers from './matmul-integers.wgsl'
 import matmulLanes from './matmul-lanes.wgsl'
 import matmulLanes2 from './matmul-lanes-2.wgsl'
 import matmulLanes16 from './matmul-lanes-16.wgsl'
 import matmulTile from './matmul-tile.wgsl'
+import matvecIntegers from './matvec-integers.wgsl'
 import matvecLanes from './matvec-lanes.wgsl'
 import matvecSubgroups from './matvec-subgroups.wgsl'
 import matvecWorkgroup from './matvec-workgroup.wgsl'
@@ -39,6 +41,7 @@ import orderKeyText from './order-key.wgsl'
 import pairF16 from './pair-f16.wgsl'
 import pairF32 from './pair-f32.wgsl'
 import rmsNormText from './rms-norm.wgsl'
+import quantizeText from './quantize.wgsl'
 import ropeAppendText from './rope-append.wgsl'
 import ropeText from './rope.wgsl'
 import roundingText from './round-half.wgsl'
@@ -54,8 +57,8 @@ import wkv5Text from './wkv-5.wgsl'
 import wkv7LanesText from './wkv-7-lanes.wgsl'
 import wkv7Text from './wkv-7.wgsl'
 
-/** What kernels compute: operations of a graph, and the choice of a token after it. */
-export type OpName = Operation['op'] | 'choose-least' | 'choose-best' | 'choose-token'
+/** What kernels compute: operations of a graph, activations for those that take integers, and the choice of a token after a step. */
+export type OpName = Operation['op'] | 'quantize' | 'choose-least' | 'choose-best' | 'choose-token'
 
 /** What kernels are chosen by and grids are made of. Sizes that an operation has not are 0. */
 export interface Shape {
@@ -75,6 +78,8 @@ export interface Shape {
   /** Whether an attention has chunks. */
   readonly chunked: boolean
   readonly activation: Activation | ''
+  /** Whether a matrix can be read as integers: see `integers` in quants/table.ts. */
+  readonly integers: boolean
 }
 
 /** The shape of an operation that has none of these. */
@@ -88,6 +93,7 @@ export const noShape: Shape = {
   cache: 'f32',
   chunked: false,
   activation: '',
+  integers: false,
 }
 
 /** The side of a device that kernels are chosen by. */
@@ -96,6 +102,8 @@ export interface DeviceTraits {
   readonly subgroups: { readonly min: number; readonly max: number } | undefined
   /** Whether WGSL has the builtins subgroup_id and num_subgroups. */
   readonly subgroupId: boolean
+  /** Whether WGSL multiplies four bytes by four in one instruction. */
+  readonly packedDot: boolean
 }
 
 export interface Kernel {
@@ -107,6 +115,8 @@ export interface Kernel {
   when(shape: Shape, device: DeviceTraits): boolean
   /** Whether the result is right here at all; tests force a kernel wherever it can run. */
   can(shape: Shape, device: DeviceTraits): boolean
+  /** Whether activations are rounded to 8 bits before: never chosen by the table, since the result is less exact. */
+  readonly rounds: boolean
   /** WGSL extensions to enable. */
   readonly enable: readonly string[]
   /** Values of the text's override constants. */
@@ -121,6 +131,7 @@ export const interfaces: Readonly<
 > = {
   embed: { quant: true, bind: { tokens: 'read', y: 'write' } },
   matmul: { quant: true, bind: { x: 'read', bias: 'read', add: 'read', y: 'write' } },
+  quantize: { quant: false, bind: { x: 'read', quantized: 'write' } },
   'rms-norm': { quant: false, bind: { x: 'read', weight: 'read', y: 'write' } },
   'layer-norm': { quant: false, bind: { x: 'read', weight: 'read', bias: 'read', y: 'write' } },
   rope: { quant: false, bind: { x: 'read', table: 'read', y: 'write' } },
@@ -270,6 +281,22 @@ export const kernels: readonly Kernel[] = [
     can: (s) => s.maxTokens > 1,
     grid: (s, tokens) => [Math.ceil(s.rows / 64), Math.ceil(tokens / 32)],
   }),
+  kernel('matvec-integers', 'matmul', matmulInterface + matvecIntegers, {
+    when: () => false,
+    can: (s, d) => s.maxTokens === 1 && takesIntegers(s, d) && hasLanes(d, 4) && d.subgroupId,
+    rounds: true,
+    enable: ['subgroups'],
+    grid: (s) => fold(s.rows / 4),
+  }),
+  kernel('matmul-integers', 'matmul', matmulInterface + matmulIntegers, {
+    when: () => false,
+    can: (s, d) => s.maxTokens > 1 && takesIntegers(s, d),
+    rounds: true,
+    grid: (s, tokens) => [Math.ceil(s.rows / 64), Math.ceil(tokens / 32)],
+  }),
+  kernel('quantize', 'quantize', quantizeText, {
+    grid: (s, tokens) => [Math.ceil(s.cols / 32 / 64), tokens],
+  }),
   kernel('embed', 'embed', embedText, { grid: (s, tokens) => [Math.ceil(s.cols / 32 / 64), tokens] }),
   kernel('rms-norm', 'rms-norm', rmsNormText, { grid: (s, tokens) => [s.rows, tokens] }),
   kernel('layer-norm', 'layer-norm', layerNormText, { grid: (s, tokens) => [s.rows, tokens] }),
@@ -390,10 +417,11 @@ function kernel(
   name: string,
   op: OpName,
   wgsl: string,
-  row: Pick<Kernel, 'grid'> & Partial<Pick<Kernel, 'when' | 'can' | 'enable' | 'constants'>>,
+  row: Pick<Kernel, 'grid'> & Partial<Pick<Kernel, 'when' | 'can' | 'rounds' | 'enable' | 'constants'>>,
 ): Kernel {
   const always = (): boolean => true
-  return { when: always, can: always, enable: [], constants: {}, ...row, name, op, wgsl: stepText + wgsl }
+  const usual = { when: always, can: always, rounds: false, enable: [], constants: {} }
+  return { ...usual, ...row, name, op, wgsl: stepText + wgsl }
 }
 
 function perValue(shape: Shape, tokens: number): readonly [number, number] {
@@ -431,6 +459,10 @@ function fold(groups: number): readonly [number, number] {
 // What a kernel broadcasts from has to exist on every subgroup.
 function hasLanes(device: DeviceTraits, lanes: number): boolean {
   return device.subgroups !== undefined && device.subgroups.min >= lanes
+}
+
+function takesIntegers(shape: Shape, device: DeviceTraits): boolean {
+  return shape.integers && shape.cols % 32 === 0 && device.packedDot
 }
 
 // 4 and 8 are the vector registers of a CPU, where loads cost more than lanes; GPUs have 16 and more.
