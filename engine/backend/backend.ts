@@ -5,6 +5,7 @@ import type { StateType } from '../graph/graph'
 import type { Plan } from '../graph/plan'
 import type { EngineError } from '../protocol/errors'
 import type { TokenChoice } from './choose-token'
+import type { KernelChoices } from './kernel-choice'
 
 export interface DeviceInfo {
   /** For people: "llvmpipe (LLVM 15.0.6, 256 bits)" or "AMD EPYC, 2 cores". */
@@ -18,6 +19,8 @@ export interface DeviceInfo {
   readonly maxBindingBytes: number
   /** Tokens per prefill step that keep the device busy without making a cancel wait long. */
   readonly prefillChunk: number
+  /** What multiplies matrices, where there is a choice. */
+  readonly kernels?: KernelChoices
 }
 
 export interface WeightSpec {

@@ -9,6 +9,7 @@ import { greedy } from '../generate/sampler'
 import { Scheduler } from '../generate/scheduler'
 import { Session } from '../generate/session'
 import { loadModel, type Model } from '../model/model'
+import { kernelMemory } from '../provider/kernel-memory'
 import type { KvCacheChoice, QuantizeChoice } from '../protocol/settings'
 import type { Subject } from './bench-subject'
 
@@ -48,7 +49,10 @@ export async function openBenchModel(
 ): Promise<BenchModel> {
   const checkpoint = await openCheckpoint()
   try {
-    const { backend } = await openBackend(options.device, options.log, options.profile)
+    const { backend } = await openBackend(options.device, options.log, {
+      profile: options.profile,
+      kernelMemory: kernelMemory(options.log),
+    })
     try {
       const model = await loadModel(
         { ...options, checkpoint, backend, contextLength: options.capacity },
@@ -80,8 +84,9 @@ export async function openEngine(
     const session = new Session(model, options.capacity)
     if (backend.kind === 'webgpu') await session.warmUp(signal)
     const loadMs = performance.now() - start
+    const kernels = backend.device.kernels && { kernels: backend.device.kernels }
     return {
-      facts: { name: 'Hearth', backend: backend.kind, device: backend.device.name, loadMs },
+      facts: { name: 'Hearth', backend: backend.kind, device: backend.device.name, loadMs, ...kernels },
       architecture: model.config.architecture,
       kind: backend.kind,
       software: backend.device.software,

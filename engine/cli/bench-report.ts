@@ -1,4 +1,5 @@
 // What `hearth bench` found, as lines for people.
+import { describeKernels } from '../backend/kernel-choice'
 import type { Measured, Ratios, Speed, Spread } from './bench-rounds'
 
 export function describeMeasured({
@@ -10,11 +11,13 @@ export function describeMeasured({
   firstTokenMs,
   peakRssMB,
   speeds,
+  kernels,
 }: Measured): string {
   const counts = threads ? `, ${threads.prefill} threads to read and ${threads.decode} to write` : ''
   return (
     `${name} on ${backend}: ${device}${backend === 'cpu' ? counts : ''}\n` +
     `loaded in ${loadMs} ms, first token after ${firstTokenMs} ms, at most ${peakRssMB} MB of memory\n` +
+    (kernels ? `${describeKernels(kernels)}\n` : '') +
     speeds.map((speed) => describeSpeed(speed, ' tokens/s')).join('')
   )
 }

@@ -1,5 +1,7 @@
 // What `hearth bench` measures: a loaded model that reads a prompt and writes tokens, ours or another program's.
 
+import type { KernelChoices } from '../backend/kernel-choice'
+
 /** Of one engine with one model. Times in milliseconds. */
 export interface SubjectFacts {
   readonly name: string
@@ -7,6 +9,8 @@ export interface SubjectFacts {
   readonly device: string
   /** From nothing to ready, the file in the operating system's cache. */
   readonly loadMs: number
+  /** What multiplies matrices, where there is a choice and it is told. */
+  readonly kernels?: KernelChoices
 }
 
 /** Times of one run in milliseconds. */

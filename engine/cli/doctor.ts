@@ -4,12 +4,15 @@ import { statfs } from 'node:fs/promises'
 import path from 'node:path'
 import { version } from '../../package.json'
 import { silentLog } from '../base/log'
+import { describeKernels, type KernelChoices } from '../backend/kernel-choice'
+import { measureAgain } from '../backend/open-backend'
 import { listAdapters, openDevice, type AdapterFacts } from '../backend/webgpu/dawn'
 import { describeError } from '../protocol/errors'
 import type { ModelInfo } from '../protocol/messages'
 import { cacheFolder } from '../provider/cache-folder'
 import { describeBytes } from '../provider/disk-error'
 import { listModels } from '../provider/hub'
+import { kernelMemory } from '../provider/kernel-memory'
 import { hubEndpoint } from '../provider/hub-source'
 import { driverAdvice } from './driver-advice'
 import type { Run } from './commands'
@@ -39,6 +42,8 @@ interface Facts {
   adapters: AdapterFacts[]
   /** "ok", or what is wrong with WebGPU here. */
   webgpu: string
+  /** What multiplies matrices on the first adapter, and why. */
+  kernels?: KernelChoices
   /** What to do when there is no adapter. */
   advice: string[]
   cache: { folder: string; free: number | undefined }
@@ -47,7 +52,7 @@ interface Facts {
 }
 
 async function examine(): Promise<Facts> {
-  const { adapters, webgpu } = await examineGpu()
+  const { adapters, webgpu, kernels } = await examineGpu()
   const cpus = os.cpus()
   return {
     hearth: version,
@@ -62,6 +67,7 @@ async function examine(): Promise<Facts> {
     },
     adapters,
     webgpu,
+    ...(kernels && { kernels }),
     advice: webgpu === 'ok' ? [] : driverAdvice(process.platform),
     cache: { folder: cacheFolder(), free: await freeBytes(cacheFolder()) },
     hub: endpoint(),
@@ -69,13 +75,17 @@ async function examine(): Promise<Facts> {
   }
 }
 
-async function examineGpu(): Promise<{ adapters: AdapterFacts[]; webgpu: string }> {
+async function examineGpu(): Promise<Pick<Facts, 'adapters' | 'webgpu' | 'kernels'>> {
   let adapters: AdapterFacts[] = []
   try {
     adapters = await listAdapters()
     const opened = await openDevice(silentLog)
-    opened.release()
-    return { adapters, webgpu: 'ok' }
+    try {
+      const kernels = await measureAgain(opened, kernelMemory(silentLog), silentLog)
+      return { adapters, webgpu: 'ok', kernels }
+    } finally {
+      opened.release()
+    }
   } catch (error) {
     return { adapters, webgpu: describeError(error) }
   }
@@ -101,7 +111,7 @@ async function freeBytes(folder: string): Promise<number | undefined> {
 }
 
 async function print({ out, style }: Terminal, facts: Facts): Promise<void> {
-  const { runtime, adapters, webgpu, advice, cache, models } = facts
+  const { runtime, adapters, webgpu, kernels, advice, cache, models } = facts
   const title = (text: string): Promise<void> => out(`${style('bold', text)}\n`)
   await title(`Hearth ${facts.hearth}`)
   await out(
@@ -111,6 +121,7 @@ async function print({ out, style }: Terminal, facts: Facts): Promise<void> {
   await title('WebGPU')
   await out(`  ${webgpu === 'ok' ? style('green', 'works') : style('red', webgpu)}\n`)
   for (const adapter of adapters) await out(describeAdapter(adapter))
+  if (kernels) await out(`  kernels: ${describeKernels(kernels)}\n`)
   if (advice.length > 0) {
     await title('What to do')
     for (const line of advice) await out(`  ${line}\n`)

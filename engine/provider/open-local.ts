@@ -10,6 +10,7 @@ import type { KvCacheChoice, QuantizeChoice } from '../protocol/settings'
 import { chatTemplate } from '../tokenizer/chat-template'
 import { findFim } from '../tokenizer/fim'
 import { requireVocabulary } from '../tokenizer/no-vocabulary'
+import { kernelMemory } from './kernel-memory'
 import { LocalProvider } from './local'
 
 export interface OpenLocalOptions {
@@ -33,7 +34,9 @@ export async function openLocal(options: OpenLocalOptions, signal: AbortSignal):
   const checkpoint = await openCheckpoint(options.path)
   try {
     requireVocabulary(checkpoint.metadata)
-    const { backend, reason } = await openBackend(options.device, options.log)
+    const { backend, reason } = await openBackend(options.device, options.log, {
+      kernelMemory: kernelMemory(options.log),
+    })
     try {
       const model = await loadModel({ ...options, checkpoint, backend }, signal)
       const draftModel = await loadDraft(options, backend, model, signal)

@@ -6,6 +6,8 @@ import { bufferUsage, mapModeRead } from './usage'
 
 export interface AdapterFacts {
   readonly name: string
+  /** All that the driver tells of itself and of the device; changes with the driver's version where that is told. */
+  readonly identity: string
   readonly vendor: string
   /** The API below Dawn: "vulkan", "metal" or "d3d12". */
   readonly backend: string
@@ -146,6 +148,7 @@ function factsOf(adapter: GPUAdapter): AdapterFacts {
   const features = [...adapter.features].sort()
   return {
     name,
+    identity: [info.vendor, info.architecture, info.device, info.description].join(', '),
     vendor: info.vendor,
     backend: { darwin: 'metal', win32: 'd3d12' }[process.platform as string] ?? 'vulkan',
     software: info.isFallbackAdapter || /llvmpipe|swiftshader|basic render/i.test(name),

@@ -12,7 +12,7 @@ export interface ChosenLaunch {
 const activations = 2
 
 /** Bytes of a chunk of 32 activations: as many integers, a scale and a scaled sum, padded to whole vec4u. */
-const bytesPerChunk = 48
+export const quantizedChunkBytes = 48
 
 /** The launches with one of `quantize` before each run of those that round the same activations. */
 export function withRounding(chosen: readonly ChosenLaunch[]): ChosenLaunch[] {
@@ -38,7 +38,7 @@ export function withRounding(chosen: readonly ChosenLaunch[]): ChosenLaunch[] {
 /** Bytes that the largest of these launches rounds. */
 export function quantizedBytes(launches: readonly Launch[], maxTokens: number): number {
   const sizes = launches.filter(({ op }) => op === 'quantize').map(({ shape }) => shape.cols / 32)
-  return Math.max(0, ...sizes) * bytesPerChunk * maxTokens
+  return Math.max(0, ...sizes) * quantizedChunkBytes * maxTokens
 }
 
 const quantized: Operand = { kind: 'quantized' }

@@ -21,7 +21,9 @@ import { checkSameShape } from '../check-same-shape'
 import { checkTogether, takesTogether } from '../check-together'
 import type { TokenChoice } from '../choose-token'
 import { PartReader } from '../part-reader'
+import type { KernelChoices } from '../kernel-choice'
 import type { Profile } from '../profile'
+import { situationOf } from './choose-kernels'
 import { variantName } from './compose'
 import { copyBandwidth } from './copy-bandwidth'
 import type { OpenDevice } from './dawn'
@@ -57,6 +59,8 @@ export interface WebGpuOptions {
   maxBindingBytes?: number
   /** Kernel to take wherever it can run, instead of the one the table chooses. */
   force?: string
+  /** From `chooseKernels`; the table chooses alone without. */
+  kernels?: KernelChoices
   /** Gets the times of the steps it wants measured. The device has to be opened with `exactTimestamps`. */
   profile?: Profile | undefined
 }
@@ -67,11 +71,19 @@ export const webgpuFusions: ReadonlySet<Fusion> = new Set<Fusion>(['rope-append'
 /** Bytes of weights that may wait for the device, in memory beside the model's, while it compiles shaders. */
 const mostUnfinished = 16 << 20
 
-/** Kernels that may run a shape, by the table's own choice or by force. Exactly one when the table is sound. */
-export function candidates(launch: Launch, traits: OpenDevice['traits'], force?: string): Kernel[] {
+/** Kernels that may run a shape: by force, as measured, or by the table's own choice. Exactly one when the table is sound. */
+export function candidates(
+  launch: Launch,
+  traits: OpenDevice['traits'],
+  { force, kernels: choices }: Pick<WebGpuOptions, 'force' | 'kernels'> = {},
+): Kernel[] {
   const able = kernels.filter((kernel) => kernel.op === launch.op && kernel.can(launch.shape, traits))
   const forced = able.filter((kernel) => kernel.name === force)
-  return forced.length > 0 ? forced : able.filter((kernel) => kernel.when(launch.shape, traits))
+  if (forced.length > 0) return forced
+  const situation = launch.op === 'matmul' ? situationOf(launch.shape) : undefined
+  const choice = situation && choices?.[situation]
+  const measured = able.filter((kernel) => choice?.isMeasured && kernel.name === choice.kernel)
+  return measured.length > 0 ? measured : able.filter((kernel) => kernel.when(launch.shape, traits))
 }
 
 export class WebGpuBackend implements Backend {
@@ -82,7 +94,7 @@ export class WebGpuBackend implements Backend {
   readonly lost: Promise<EngineError>
   readonly #open: OpenDevice
   readonly #log: Log
-  readonly #force: string | undefined
+  readonly #choice: Pick<WebGpuOptions, 'force' | 'kernels'>
   readonly #profile: Profile | undefined
   readonly #pipelines: Pipelines
   readonly #shared: Shared
@@ -99,7 +111,7 @@ export class WebGpuBackend implements Backend {
     const { device, adapter } = open
     this.#open = open
     this.#log = log
-    this.#force = options.force
+    this.#choice = options
     this.#profile = options.profile
     // A software adapter has the same processors as the host: what they do beside a step, the step waits for.
     this.pipelined = !adapter.software
@@ -120,6 +132,7 @@ export class WebGpuBackend implements Backend {
         options.maxBindingBytes ?? Infinity,
       ),
       prefillChunk: adapter.software ? 32 : 256,
+      ...(options.kernels && { kernels: options.kernels }),
     }
     this.lost = new Promise((resolve) => {
       const fail = (error: EngineError): void => {
@@ -323,7 +336,7 @@ export class WebGpuBackend implements Backend {
   }
 
   #choose(launch: Launch): Kernel {
-    const found = candidates(launch, this.#open.traits, this.#force)
+    const found = candidates(launch, this.#open.traits, this.#choice)
     const [kernel] = found
     if (kernel && found.length === 1) return kernel
     const names = found.map((row) => row.name).join(', ') || 'none'
