@@ -12,6 +12,7 @@ import { fitClosers } from './fit-closers'
 import { GhostCache, sameAfter } from './ghost-cache'
 import { applyFilters, fitFilters, readingFilters, shapeFilters, type Filtered } from './postprocess/filter'
 import { blockEnd } from './postprocess/stop-at-block-end'
+import { PromptLayout } from './prompt-layout'
 import { WindowSize } from './window-size'
 
 /** What to show, with offsets into the document as it was passed in. Line breaks are `\n`. */
@@ -83,6 +84,7 @@ interface Running {
 class LadderCompleter implements Completer {
   readonly #cache = new GhostCache()
   #window = new WindowSize()
+  #layout = new PromptLayout()
   #running: Running | undefined
   #waiting: AbortController | undefined
   #acceptedIn: string | undefined
@@ -96,6 +98,7 @@ class LadderCompleter implements Completer {
   reset(): void {
     this.#cache.clear()
     this.#window = new WindowSize()
+    this.#layout = new PromptLayout()
     this.#running?.controller.abort()
     this.#waiting?.abort()
   }
@@ -103,7 +106,7 @@ class LadderCompleter implements Completer {
   async complete(input: CompletionInput, signal: AbortSignal): Promise<Suggestion | undefined> {
     const provider = this.parts.provider()
     if (!provider || signal.aborted) return undefined
-    const context = readContext(input, this.#window.chars)
+    const context = readContext(input, this.#window.chars, this.#layout)
     const reason = reasonNotToAsk(input, context, this.parts.settings(), provider.capabilities.fim)
     if (reason !== undefined) {
       this.#record(context, { text: '', outcome: reason, answeredBy: 'gate' })
@@ -195,6 +198,7 @@ class LadderCompleter implements Completer {
   }
 
   #start(context: CursorContext, provider: Provider): Running {
+    this.#layout.note(context.uri, context.layout)
     const running: Running = {
       context,
       controller: new AbortController(),
@@ -217,8 +221,7 @@ class LadderCompleter implements Completer {
     const { maxTokens, timeBudgetMs } = this.parts.settings()
     const stop = context.mode === 'line' ? ['\n'] : []
     const request = {
-      prefix: context.prompt.prefix,
-      suffix: context.prompt.suffix,
+      ...context.prompt,
       maxTokens,
       stop,
       timeBudgetMs,
@@ -269,7 +272,7 @@ class LadderCompleter implements Completer {
   }
 
   #record({ prompt }: CursorContext, record: Omit<CompletionRecord, 'prompt'>): void {
-    this.parts.record?.({ prompt: `${prompt.prefix}┃${prompt.suffix}`, ...record })
+    this.parts.record?.({ prompt: `${prompt.prefix}${prompt.typed}┃${prompt.suffix}`, ...record })
   }
 }
 
@@ -280,7 +283,7 @@ function reasonNotToAsk(
   settings: Settings['completion'],
   fim: boolean,
 ): string | undefined {
-  if (context.prompt.prefix.trim() === '') return 'there is nothing to go on'
+  if ((context.prompt.prefix + context.prompt.typed).trim() === '') return 'there is nothing to go on'
   if (input.trigger === 'invoked') return undefined
   const { lineSuffix, before } = context
   const blank = lineSuffix.trim() === ''

@@ -1,5 +1,6 @@
 // What the model gets to see around the cursor, and what kind of suggestion fits there.
 import { commentLine } from './comment-line'
+import { PromptLayout, windowEnd, type Layout } from './prompt-layout'
 import type { Window } from './window-size'
 
 /** A place to complete. `text` is the whole document; offsets count UTF-16 units into it. */
@@ -30,7 +31,9 @@ export interface CursorContext {
   /** One line, or a block: where a body is expected and nothing follows on the line. */
   mode: 'line' | 'block'
   /** What the provider is asked. */
-  prompt: { prefix: string; suffix: string }
+  prompt: { prefix: string; typed: string; suffix: string }
+  /** Where its parts come from. */
+  layout: Layout
 }
 
 /** Characters that editors put after the cursor by themselves. */
@@ -47,16 +50,16 @@ const nearChars = 512
 // A suggestion of many lines is compared with as many below.
 const afterChars = 1024
 
-// The window before the cursor starts at one of few places, so that typing leaves the start of the prompt, and with it
-// the model's cached state, alone until the text has grown by this share of the window.
-const anchorShare = 4
-
-/** `window` bounds what the model reads. */
-export function readContext(input: CompletionInput, window: Window): CursorContext {
+/** `window` bounds what the model reads, `prompts` knows what it has read. */
+export function readContext(
+  input: CompletionInput,
+  window: Window,
+  prompts: PromptLayout = new PromptLayout(),
+): CursorContext {
   const { text, offset } = takeSelected(input)
-  const before = unixLines(text.slice(windowStart(text, offset, window.before), offset))
+  const layout = prompts.next({ uri: input.uri, text, offset }, window)
+  const before = unixLines(layout.prefix + layout.typed)
   const after = unixLines(text.slice(offset, windowEnd(text, offset, afterChars)))
-  const suffix = unixLines(text.slice(offset, windowEnd(text, offset, window.after)))
   const linePrefix = before.slice(before.lastIndexOf('\n') + 1)
   const lineSuffix = after.split('\n', 1)[0] ?? ''
   const header = commentLine(input.languageId, input.path)
@@ -69,7 +72,12 @@ export function readContext(input: CompletionInput, window: Window): CursorConte
     linePrefix,
     lineSuffix,
     mode: expectsBlock(linePrefix, lineSuffix) ? 'block' : 'line',
-    prompt: { prefix: header + before, suffix },
+    prompt: {
+      prefix: header + unixLines(layout.prefix),
+      typed: unixLines(layout.typed),
+      suffix: unixLines(layout.suffix),
+    },
+    layout,
   }
 }
 
@@ -89,21 +97,6 @@ export function opensBlock(line: string): boolean {
 function expectsBlock(linePrefix: string, lineSuffix: string): boolean {
   if (lineSuffix.trim() !== '') return false
   return linePrefix.trim() === '' || opensBlock(linePrefix)
-}
-
-function windowStart(text: string, offset: number, windowChars: number): number {
-  if (offset <= windowChars) return 0
-  const step = Math.floor(windowChars / anchorShare)
-  const anchor = Math.ceil((offset - windowChars) / step) * step
-  const lineStart = text.indexOf('\n', anchor) + 1
-  return lineStart > 0 && lineStart <= offset ? lineStart : anchor
-}
-
-function windowEnd(text: string, offset: number, windowChars: number): number {
-  const end = Math.min(text.length, offset + windowChars)
-  if (end === text.length) return end
-  const lineEnd = text.lastIndexOf('\n', end)
-  return lineEnd > offset ? lineEnd : end
 }
 
 function unixLines(text: string): string {

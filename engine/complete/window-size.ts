@@ -13,7 +13,7 @@ export interface Window {
 // as with 4096.
 const before = { levels: [1024, 2048, 4096], budgetMs: 8000 }
 
-// What stands after it comes later in most prompts, and is read again after every character.
+// What stands after it is read again at every place that the cursor moves to.
 const after = { levels: [256, 512, 1024], budgetMs: 300 }
 
 // Code in byte-pair vocabularies; only the order of magnitude matters.

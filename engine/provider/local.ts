@@ -77,9 +77,8 @@ export class LocalProvider implements Provider {
     // A small window is shared by half: a suggestion that left no room for its prompt would be a guess.
     const maxTokens = Math.min(request.maxTokens, this.#typing.capacity >> 1)
     const { tokenizer } = this.#prefixes
-    const healed = endToHeal(request.prefix, this.#prefixes)
-    const prefix = request.prefix.slice(0, request.prefix.length - healed.length)
-    const prompt = this.#completionPrompt({ ...request, prefix, maxTokens })
+    const healed = endToHeal(request.prefix + request.typed, this.#prefixes)
+    const prompt = this.#completionPrompt({ ...takenBack(request, healed.length), maxTokens })
     const options: GenerateOptions = {
       maxTokens,
       sampler: new HealingSampler(healed, this.#prefixes, createSampler(greedy, tokenizer.size)),
@@ -155,14 +154,16 @@ export class LocalProvider implements Provider {
     const fim = this.parts.fim
     const room = this.#typing.capacity - request.maxTokens - 1
     const suffix = fim
-      ? trimTo(request.suffix, Math.floor(room * suffixShare), 'end', (text) => this.countTokens(text))
+      ? endEarlier(request.suffix, Math.floor(room * suffixShare), (text) => this.countTokens(text))
       : ''
-    const render = (prefix: string): number[] =>
-      tokenizer.encode(fim ? fimPrompt(fim, prefix, suffix) : [userText(prefix)])
-    const whole = render(request.prefix)
+    const render = (prefix: string, typed: string): number[] =>
+      tokenizer.encode(fim ? fimPrompt(fim, prefix, suffix, typed) : [userText(prefix + typed)])
+    const whole = render(request.prefix, request.typed)
     if (whole.length <= room) return whole
-    const fixed = render('').length
-    return render(trimTo(request.prefix, room - fixed, 'start', (text) => this.countTokens(text)))
+    const shorten = (text: string, limit: number): string =>
+      startLater(text, limit, Math.max(1, room >> 2), (part) => this.countTokens(part))
+    const typed = shorten(request.typed, room - render('', '').length)
+    return render(shorten(request.prefix, room - render('', typed).length), typed)
   }
 
   #encodeChat(messages: readonly ChatMessage[]): number[] {
@@ -171,22 +172,50 @@ export class LocalProvider implements Provider {
   }
 }
 
-/** Cuts whole lines off one side until the text has at most `limit` tokens; a line is cut only when it is the last one left. */
-export function trimTo(
-  text: string,
-  limit: number,
-  side: 'start' | 'end',
-  count: (text: string) => number,
-): string {
+/** Cuts whole lines off the end until the text has at most `limit` tokens; a line is cut only when it is the last one left. */
+export function endEarlier(text: string, limit: number, count: (text: string) => number): string {
   let kept = text
   for (let tokens = count(kept); tokens > limit && kept.length > 0; tokens = count(kept)) {
     // Proportional, and a little more, so that a huge text needs a few counts only.
     const length = Math.min(kept.length - 1, Math.floor((kept.length * limit * 0.95) / tokens))
-    const cut = side === 'start' ? kept.slice(kept.length - length) : kept.slice(0, length)
-    const lineBreak = side === 'start' ? cut.indexOf('\n') : cut.lastIndexOf('\n')
-    kept = lineBreak < 0 ? cut : side === 'start' ? cut.slice(lineBreak + 1) : cut.slice(0, lineBreak + 1)
+    const cut = kept.slice(0, length)
+    const lineBreak = cut.lastIndexOf('\n')
+    kept = lineBreak < 0 ? cut : cut.slice(0, lineBreak + 1)
   }
   return kept
+}
+
+/**
+ * Cuts the start off until the text has at most `limit` tokens: a multiple of `step` characters, and the rest of the line. The text of
+ * the next request, which is a little longer, mostly starts at the same place, so that the model need not read it again.
+ */
+export function startLater(
+  text: string,
+  limit: number,
+  step: number,
+  count: (text: string) => number,
+): string {
+  let kept = text
+  let cut = 0
+  for (let tokens = count(kept); tokens > limit && kept.length > 0; tokens = count(kept)) {
+    // A token is a character at least, but for rare ones.
+    cut += Math.max(1, Math.floor((tokens - limit) / step)) * step
+    const rest = text.slice(cut)
+    const lineBreak = rest.indexOf('\n')
+    kept = lineBreak < 0 ? rest : rest.slice(lineBreak + 1)
+  }
+  return kept
+}
+
+/** The request with `count` characters less before the cursor. */
+function takenBack(request: CompletionRequest, count: number): CompletionRequest {
+  const { prefix, typed } = request
+  const fromTyped = Math.min(count, typed.length)
+  return {
+    ...request,
+    prefix: prefix.slice(0, prefix.length - (count - fromTyped)),
+    typed: typed.slice(0, typed.length - fromTyped),
+  }
 }
 
 // A base model has no turn markers; it continues a transcript, and stops where it would speak for the user.

@@ -2,8 +2,10 @@
 import type { ChatMessage, FinishReason, Usage } from '../protocol/chat'
 
 export interface CompletionRequest {
-  /** Text before the cursor, which may stand inside a token. */
+  /** Text before the cursor, up to what is being typed. */
   prefix: string
+  /** The rest of it, which grows with every keystroke while the other parts stay the same. The cursor may stand inside a token. */
+  typed: string
   /** Text after the cursor. */
   suffix: string
   maxTokens: number

@@ -143,9 +143,9 @@ export const fimSpellings: readonly string[] = fimRows.flatMap((row) =>
 )
 
 /**
- * Markers after which SentencePiece puts no space, although every other text gets one: CodeLlama and Codestral were trained so for the
- * suffix, aiXcoder for the prefix, too.
+ * Markers after which SentencePiece puts no space, although every other text gets one: CodeLlama was trained so for the suffix and the
+ * middle (section 2.3 of its paper), Codestral for the suffix, aiXcoder for the suffix and the prefix, which follows its middle marker.
  */
 export const fimJoiningSpellings: readonly string[] = fimRows.flatMap((row) =>
-  row.order === 'suffix-inside' && row.middle !== undefined ? [row.suffix, row.middle] : [row.suffix],
+  row.middle === undefined ? [row.suffix] : [row.suffix, row.middle],
 )

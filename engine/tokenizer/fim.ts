@@ -40,9 +40,12 @@ export function findFim(tokenizer: Tokenizer, metadata: Metadata): Fim | undefin
   return { ...row, stopTokens, files }
 }
 
-/** The prompt for what stands between `prefix` and `suffix`. Both are user text: markers inside them stay text. */
-export function fimPrompt(fim: Fim, prefix: string, suffix: string): TextPiece[] {
-  return layOut(fim, [userText(prefix)], suffix)
+/**
+ * The prompt for what stands between `prefix` and `suffix` and begins with `typed`, which comes last in every order: what grows
+ * while somebody types leaves all before it as it was. All are user text: markers inside them stay text.
+ */
+export function fimPrompt(fim: Fim, prefix: string, suffix: string, typed = ''): TextPiece[] {
+  return layOut(fim, [], prefix, suffix, typed)
 }
 
 /** The same with other files of the repository in front, in the form the model was trained on; without one, the prompt alone. */
@@ -51,9 +54,10 @@ export function fimRepositoryPrompt(
   context: RepositoryContext,
   prefix: string,
   suffix: string,
+  typed = '',
 ): TextPiece[] {
   const form = fim.files
-  if (form === undefined) return fimPrompt(fim, prefix, suffix)
+  if (form === undefined) return fimPrompt(fim, prefix, suffix, typed)
   const { repository, path, files } = context
   const current = { repository, path, text: '' }
   const eachFile = (text: string | undefined): TextPiece[] =>
@@ -64,19 +68,29 @@ export function fimRepositoryPrompt(
     ...fillIn(form.current, current),
     ...layOut(
       fim,
-      [...eachFile(form.fileInPrefix), ...fillIn(form.currentInPrefix, current), userText(prefix)],
+      [...eachFile(form.fileInPrefix), ...fillIn(form.currentInPrefix, current)],
+      prefix,
       suffix,
+      typed,
     ),
   ]
 }
 
-function layOut(fim: Fim, prefix: readonly TextPiece[], suffix: string): TextPiece[] {
-  const before = [templateText(fim.prefix), ...prefix]
+function layOut(
+  fim: Fim,
+  files: readonly TextPiece[],
+  prefix: string,
+  suffix: string,
+  typed: string,
+): TextPiece[] {
+  const marker = templateText(fim.prefix)
   const after = [templateText(fim.suffix), userText(suffix)]
   const middle = fim.middle === undefined ? [] : [templateText(fim.middle)]
-  if (fim.order === 'prefix-first') return [...before, ...after, ...middle]
-  if (fim.order === 'suffix-first') return [...after, ...before, ...middle]
-  return [templateText(fim.prefix), ...after, ...middle, ...prefix]
+  const whole = [...files, userText(prefix + typed)]
+  if (fim.order === 'suffix-first') return [...after, marker, ...whole, ...middle]
+  if (fim.order === 'suffix-inside') return [marker, ...after, ...middle, ...whole]
+  const begun = typed === '' ? [] : [userText(typed)]
+  return [marker, ...files, userText(prefix), ...after, ...middle, ...begun]
 }
 
 /** Names and texts of files are user text, what stands around them is template. */

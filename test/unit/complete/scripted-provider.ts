@@ -89,7 +89,7 @@ export function scriptedProvider(script: Script): ScriptedProvider {
     },
     capabilities: { fim: script.fim ?? true, chat: true },
     countTokens: (text) => text.length,
-    complete: (request, signal) => stream(request, request.prefix, request.stop, signal),
+    complete: (request, signal) => stream(request, request.prefix + request.typed, request.stop, signal),
     chat: (request, signal) => stream(request, request.messages.at(-1)?.content ?? '', [], signal),
     resetChat: () => {
       if (disposed) wrongs.push('reset after it was disposed')

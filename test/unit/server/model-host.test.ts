@@ -83,7 +83,7 @@ async function say(host: ModelHost): Promise<FinishReason> {
 }
 
 async function drain(provider: Provider): Promise<FinishReason> {
-  const request = { prefix: 'x', suffix: '', maxTokens: 9, stop: [], timeBudgetMs: 9 }
+  const request = { prefix: 'x', typed: '', suffix: '', maxTokens: 9, stop: [], timeBudgetMs: 9 }
   return (await readStream(provider.complete(request, never), () => undefined)).finishReason
 }
 

@@ -167,6 +167,23 @@ describe('fill in the middle', () => {
     })
   }
 
+  for (const [name, prompt] of [
+    ['Qwen2.5-Coder', '<|fim_prefix|> a < <|fim_suffix|> > b <|fim_middle|> c <'],
+    ['Codestral, suffix first and no middle', '[SUFFIX] > b [PREFIX] a < c <'],
+    ['aiXcoder', '▁<AIX-SPAN-PRE> ▁<AIX-SPAN-POST> > b ▁<AIX-SPAN-MIDDLE> a < c <'],
+  ] as const) {
+    it(`what is being typed comes last: ${name}`, () => {
+      const row = rows.find((candidate) => candidate.name.startsWith(name))
+      assert.ok(row)
+      const metadata = bpeMetadata({ tokens: row.control.map((text) => [text, 'control']) })
+      const { tokenizer } = tokenizerFromMetadata(metadata)
+      const fim = findFim(tokenizer, metadata)
+      assert.ok(fim)
+      const tokens = tokenizer.encode(fimPrompt(fim, 'a<', '>b', 'c<'))
+      assert.equal(tokens.map((token) => tokenizer.pieceOf(token)).join(' '), prompt)
+    })
+  }
+
   for (const [name, prompt] of repositoryRows) {
     it(`shows other files: ${name}`, () => {
       const row = rows.find((candidate) => candidate.name === name)
