@@ -77,6 +77,8 @@ interface Running {
   /** The most that was typed since, by the requests that wait for it. */
   typed: string
   waiters: number
+  /** Runs while nobody waits. */
+  grace: NodeJS.Timeout | undefined
   /** The shaped text; undefined when it was given up. */
   done: Promise<string | undefined>
 }
@@ -182,6 +184,7 @@ class LadderCompleter implements Completer {
   /** Waits for a running request without owning it: leaving is quick, and the last one out turns off the light. */
   async #join(running: Running, signal: AbortSignal): Promise<string | undefined> {
     running.waiters++
+    clearTimeout(running.grace)
     try {
       return await raceAbort(running.done, signal)
     } finally {
@@ -192,9 +195,7 @@ class LadderCompleter implements Completer {
 
   #giveUpLater(running: Running): void {
     if (this.#running !== running) return
-    setTimeout(() => {
-      if (running.waiters === 0) running.controller.abort()
-    }, this.parts.graceMs ?? defaultGraceMs)
+    running.grace = setTimeout(() => running.controller.abort(), this.parts.graceMs ?? defaultGraceMs)
   }
 
   #start(context: CursorContext, provider: Provider): Running {
@@ -205,6 +206,7 @@ class LadderCompleter implements Completer {
       text: '',
       typed: '',
       waiters: 0,
+      grace: undefined,
       done: Promise.resolve(undefined),
     }
     this.#running = running

@@ -51,7 +51,7 @@ export class PromptLayout {
     if (read?.uri !== uri) return undefined
     const { prefix, suffix } = read
     const start = find(prefix, text, read.start, Math.max(0, offset - mostTyped - prefix.length), offset)
-    if (start === undefined || !fits(offset - start, start, window)) return undefined
+    if (start === undefined || offset - start > mostWindows * window.before) return undefined
     const anchor = start + prefix.length
     if (anchor > offset || offset - anchor > mostTyped || !follows(suffix, text, offset)) return undefined
     return { start, prefix, typed: text.slice(anchor, offset), suffix }

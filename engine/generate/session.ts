@@ -105,11 +105,14 @@ export class Session implements Disposable {
     this.#checkFits(prompt)
 
     const release = await this.#mutex.acquire(turn.signal)
-    if (!release) return end('cancelled')
+    if (!release) {
+      usage.promptTokens = 0
+      return end('cancelled')
+    }
     const request: Request = { options, sampler: this.#sampler(options), generated, drafts, turn }
     let token: number | undefined
+    const prefillStart = performance.now()
     try {
-      const prefillStart = performance.now()
       token = await this.#prefill(prompt, usage, request)
       usage.prefillMs = performance.now() - prefillStart
 
@@ -142,6 +145,10 @@ export class Session implements Disposable {
       return end('length')
     } catch (error) {
       if (!isAbort(error) || !turn.signal.aborted) throw error
+      if (token === undefined) {
+        usage.promptTokens = this.#tokens.length
+        usage.prefillMs = performance.now() - prefillStart
+      }
       yield* text.end()
       return end('cancelled')
     } finally {

@@ -9,6 +9,7 @@ export interface ChatMessage {
 export type FinishReason = 'stop' | 'length' | 'context-full' | 'cancelled'
 
 export interface Usage {
+  /** Tokens of the prompt; when it was cancelled before all was read, those that had been. */
   promptTokens: number
   /** Prompt tokens that were still in the cache from an earlier request and cost nothing. */
   reusedTokens: number

@@ -194,6 +194,24 @@ describe('completion ladder', () => {
     )
   })
 
+  it('every keystroke that joins a request gives it time anew', async () => {
+    const { ask, provider } = bench({ says }, {}, 40)
+    const release = hold(provider)
+    for (const typed of ['', 'v', 'va', 'val', 'valu']) {
+      const typing = new AbortController()
+      const answer = ask(`const a = ${typed}┃`, { signal: typing.signal })
+      await new Promise((resolve) => setTimeout(resolve, 15))
+      typing.abort()
+      assert.equal(await answer, undefined)
+      // The timer of the keystroke before the last must not end it now.
+      await new Promise((resolve) => setTimeout(resolve, 15))
+    }
+    const last = ask('const a = value┃')
+    release()
+    assert.equal(await last, 's.length')
+    assert.equal(provider.asked.length, 1)
+  })
+
   it('a request that nobody waits for is given up at its next step', async () => {
     const { ask, provider, records } = bench({ says })
     const release = hold(provider)

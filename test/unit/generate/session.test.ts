@@ -204,6 +204,7 @@ function checkSession(pipelined: boolean): void {
       const answer = await collect(session.generate(long, options({ maxTokens: 4 }), counted))
       assert.equal(answer.finishReason, 'cancelled')
       assert.deepEqual([answer.text, steps], ['', 1])
+      assert.equal(answer.usage.promptTokens, Math.min(model.prefillChunk, long.length))
       const again = await collect(session.generate(long, options({ maxTokens: 1 }), turn()))
       assert.equal(again.usage.reusedTokens, Math.min(model.prefillChunk, long.length - 1))
     })
@@ -212,8 +213,13 @@ function checkSession(pipelined: boolean): void {
       using session = new Session(model, 128)
       const answer = await collect(session.generate(prompt, options({}), turn('typing', AbortSignal.abort())))
       assert.deepEqual(
-        [answer.finishReason, answer.text, answer.usage.completionTokens],
-        ['cancelled', '', 0],
+        [
+          answer.finishReason,
+          answer.text,
+          answer.usage.promptTokens - answer.usage.reusedTokens,
+          answer.usage.completionTokens,
+        ],
+        ['cancelled', '', 0, 0],
       )
     })
 
