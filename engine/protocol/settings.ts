@@ -37,7 +37,7 @@ export const settingsSchema = v.object({
       'Ghost text by language id; `*` is every language not named.',
     ),
     debounceMs: described(
-      v.fallback(numberBetween(0, 2000), 75),
+      v.fallback(numberBetween(0, 2000), 30),
       'Pause in typing, in milliseconds, before the model is asked.',
     ),
     maxTokens: described(
