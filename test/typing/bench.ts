@@ -51,12 +51,11 @@ async function main(): Promise<void> {
   })
   await engine.quit()
   const figures = figuresOf(session, chunk)
-  if (options.show) {
+  if (options.show)
     for (const stroke of session.strokes)
       tell(JSON.stringify({ ...stroke, taken: undefined, before: stroke.before.slice(-30) }))
-    for (const text of figures.changed) tell(`changed: ${text}`)
-    for (const text of session.stale) tell(`stale: ${text}`)
-  }
+  for (const text of figures.changed) tell(`changed: ${text}`)
+  for (const text of session.stale) tell(`stale: ${text}`)
   const table = markdown(figures)
   tell(table)
   if (!options.save) return

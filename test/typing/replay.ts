@@ -184,7 +184,7 @@ class LogReader {
     const known = newest.findIndex((entry) => JSON.stringify(entry) === this.#last)
     if (known < 0 && this.#last !== '') throw new Error('the request log has forgotten what nobody read yet')
     this.entries.push(...newest.slice(0, known < 0 ? undefined : known).reverse())
-    this.#last = JSON.stringify(newest[0] ?? '')
+    if (newest[0]) this.#last = JSON.stringify(newest[0])
   }
 }
 
@@ -212,16 +212,10 @@ function findStale(strokes: readonly StrokeRecord[], runs: readonly LogEntry[]):
     const tail = before.slice(-60)
     // Filters may have shortened it, or set its blanks right.
     const start = ghost.text.trimStart().slice(0, 6)
-    const fits = (text: string): boolean => {
-      const at = text.lastIndexOf(tail)
-      return (
-        at >= 0 &&
-        text
-          .slice(at + tail.length)
-          .trimStart()
-          .startsWith(start)
-      )
-    }
+    const fits = (text: string): boolean =>
+      text
+        .split(tail)
+        .some((_, at, parts) => at > 0 && parts.slice(at).join(tail).trimStart().startsWith(start))
     return ghost.start === offset && written.some(fits) ? [] : [`${tail}┃${ghost.text}`]
   })
 }
