@@ -77,13 +77,19 @@ describe('the kernel table', () => {
   ).flatMap(([headDim, valueDim, types]) =>
     types.flatMap((cache) => [true, false].map((chunked) => ({ headDim, valueDim, cache, chunked }))),
   )
-  const shapes: Shape[] = [1, 2, 256].flatMap((maxTokens) =>
+  const lengths = [
+    { maxTokens: 1, manyRows: false },
+    { maxTokens: 1, manyRows: true },
+    { maxTokens: 2, manyRows: false },
+    { maxTokens: 256, manyRows: false },
+  ]
+  const shapes: Shape[] = lengths.flatMap((length) =>
     [3, 32, 50, 576].flatMap((cols) =>
       heads.flatMap((head) =>
         activationNames.map((activation) => ({
           ...noShape,
           ...head,
-          maxTokens,
+          ...length,
           rows: 83,
           cols,
           activation,

@@ -2,12 +2,29 @@
 import { GraphBuilder, type StateType } from '../../engine/graph/graph'
 import { input, inputRows, opCase, range, type OpCase } from './op-case'
 
-/** Tokens of each step of an attention: `long` makes every kernel go several rounds over the cache. */
+/** The last and first rows of tiles, of parts and of windows, with tokens between. */
+const farPositions = [0, 1, 62, 63, 64, 200, 1022, 1023, 1024, 1500, 2046, 2047, 2048, 3000, 4095, 4096, 4500]
+
+/**
+ * Tokens of each step of an attention: `long` makes every kernel go several rounds over the cache, and `far` is of one token here and
+ * there behind rows of zeros, up to where parts of the rows have several rounds.
+ */
 const attentionSteps = {
   prefill: [33, 1, 7, 33, 2, 33, 32],
   decode: Array<number>(70).fill(1),
   long: [150, 150, 1, 30],
+  far: Array<number>(farPositions.length).fill(1),
 } as const
+
+/** For kernels that read many rows in parts, and those that are chosen; the processor takes long for each. */
+export const farAttentionCases: readonly OpCase[] = [
+  ...(['f32', 'f16', 'q8_0'] as const).flatMap((cache) => [
+    attentionCase(3, 3, 32, 'far', { cache }),
+    attentionCase(9, 3, 64, 'far', { cache, window: 1100 }),
+    attentionCase(7, 1, 96, 'far', { cache, valueDim: 64, softcap: 2 }),
+  ]),
+  attentionCase(11, 1, 256, 'far', { cache: 'f16' }),
+]
 
 export const attentionCases: readonly OpCase[] = [
   // heads, kv heads, head size: groups of 1, 3 and 7, sizes with and without a factor of 4, and the largest.
@@ -126,8 +143,9 @@ function attentionCase(
   const name = `attention ${plan} ${heads} heads on ${kvHeads} of ${headDim}${extra.join('')}`
   const counts = attentionSteps[plan]
   const steps = counts.map((count, index) => ({
-    tokens: range(count, plan === 'decode' ? 5 * index : index),
-    position: counts.slice(0, index).reduce((sum, n) => sum + n, 0),
+    tokens: range(count, count === 1 ? 5 * index : index),
+    position:
+      plan === 'far' ? (farPositions[index] ?? 0) : counts.slice(0, index).reduce((sum, n) => sum + n, 0),
     prefix,
   }))
   const weight = (cols: number): OpCase['weights'][string] => ({ type: 'f32', rows: inputRows, cols })

@@ -8,6 +8,7 @@ import { openDevice } from '../../engine/backend/webgpu/dawn'
 import { kernels, noShape, type DeviceTraits, type Shape } from '../../engine/backend/webgpu/kernels/table'
 import { WebGpuBackend, type WebGpuOptions } from '../../engine/backend/webgpu/webgpu-backend'
 import { tensorTypes, type TensorType } from '../../engine/format/ggml-types'
+import { attentionCases, farAttentionCases } from './attention-cases'
 import type { OpCase } from './op-case'
 import { bandCase, embedCase, matmulCases, otherCases, roundingCases, types } from './op-cases'
 import { difference, runCase } from './run-case'
@@ -75,10 +76,15 @@ describe('gpu equals cpu', () => {
   // All head sizes, so that the kernels for vec4 also meet sizes they leave to the others.
   for (const kernel of kernels.filter((row) => row.op === 'attention')) {
     it(`${kernel.name}`, async () => {
-      const rows = otherCases.filter(
-        ({ op, states }) => op === 'attention' && kernel.name.endsWith(states['k cache']?.type ?? ''),
-      )
-      await check(rows, { force: kernel.name })
+      const rowsOf = (cases: readonly OpCase[], oneToken: boolean): OpCase[] =>
+        cases.filter(
+          ({ states, maxTokens }) =>
+            kernel.name.endsWith(states['k cache']?.type ?? '') && (maxTokens === 1 || !oneToken),
+        )
+      const takesMany = kernel.parts > 0
+      await check(rowsOf(attentionCases, takesMany), { force: kernel.name, manyRows: 1 })
+      // Where a text grows from few rows to many, and far behind that.
+      if (takesMany) await check(rowsOf(farAttentionCases, true), { force: kernel.name, manyRows: 30 })
     })
   }
 

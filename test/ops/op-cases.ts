@@ -1,7 +1,7 @@
 // The table of operations and shapes that every backend is compared on. To cover a new operation, add rows here.
 import { tensorTypes, type TensorType } from '../../engine/format/ggml-types'
 import { GraphBuilder, type RopeAxis } from '../../engine/graph/graph'
-import { attentionCases } from './attention-cases'
+import { attentionCases, farAttentionCases } from './attention-cases'
 import { elementwiseCases } from './elementwise-cases'
 import { input, inputRows, manySteps, opCase, range, type OpCase } from './op-case'
 import { ropeAppendCases } from './rope-append-cases'
@@ -96,6 +96,7 @@ export const otherCases: readonly OpCase[] = [
   selectCase('last'),
   selectCase('all'),
   ...attentionCases,
+  ...farAttentionCases,
 ]
 
 function matmulCase(

@@ -35,8 +35,15 @@ describe('tables', () => {
   ]
   const shapes: readonly { op: OpName; shape: Shape }[] = [
     ...cases.flatMap(({ graph, maxTokens }) =>
-      graph.operations.map((operation) => ({ op: operation.op, shape: shapeOf(operation, maxTokens) })),
+      graph.operations.flatMap((operation) =>
+        [false, true].map((manyRows) => ({
+          op: operation.op,
+          shape: { ...shapeOf(operation, maxTokens), manyRows },
+        })),
+      ),
     ),
+    // After every attention that leaves parts.
+    { op: 'join-parts', shape: noShape },
     // Before every matrix that is multiplied as integers.
     { op: 'quantize', shape: { ...noShape, maxTokens: 1, cols: 32 } },
     ...choiceCases.flatMap(({ logits, choice }) =>

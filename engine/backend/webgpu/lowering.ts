@@ -25,6 +25,8 @@ export type Operand =
   | { kind: 'tokens' }
   /** What `quantize` made of the activations of the next matrix. */
   | { kind: 'quantized' }
+  /** What an attention leaves of each part of its rows. */
+  | { kind: 'parts' }
   /** Bound but not read: a missing bias, the scales of a type without blocks. */
   | { kind: 'nothing' }
 
@@ -40,6 +42,8 @@ export interface Launch {
   readonly perSequence: boolean
   /** True when the launch has one row of activations, however many tokens the step has. */
   readonly single: boolean
+  /** Launched only in steps that see many rows through the window, or only in the others; always when undefined. */
+  readonly span?: { readonly many: boolean; readonly window: number }
 }
 
 /** An operation on a matrix becomes one launch per band, everything else one launch. */

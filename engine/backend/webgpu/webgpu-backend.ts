@@ -32,6 +32,7 @@ import { LaunchTimer } from './launch-timer'
 import { lower, type Launch, type Operand } from './lowering'
 import { Pipelines, type Pipeline } from './pipelines'
 import { quantizedBytes, withRounding, type ChosenLaunch } from './round-activations'
+import { manyRows, partBytes, withParts } from './split-attention'
 import {
   checkMemory,
   createStateTensor,
@@ -59,6 +60,8 @@ export interface WebGpuOptions {
   maxBindingBytes?: number
   /** Kernel to take wherever it can run, instead of the one the table chooses. */
   force?: string
+  /** Rows that an attention sees many from, so that tests need no long texts. */
+  manyRows?: number
   /** From `chooseKernels`; the table chooses alone without. */
   kernels?: KernelChoices
   /** Gets the times of the steps it wants measured. The device has to be opened with `exactTimestamps`. */
@@ -120,6 +123,7 @@ export class WebGpuBackend implements Backend {
       nothing: device.createBuffer({ label: 'nothing', size: 256, usage: bufferUsage.storage }),
       chosen: new ChosenTokens(device),
       clock: new StepClock(),
+      manyRows: options.manyRows ?? manyRows,
     }
     this.device = {
       name: adapter.name,
@@ -231,7 +235,9 @@ export class WebGpuBackend implements Backend {
       isSingle(plan) ? choiceLaunches(result, cols, choiceBuffers, this.#shared.chosen.buffer) : [],
     )
     const bytes =
-      plan.slotSizes.reduce((sum, size) => sum + padded(size * 4), 0) + quantizedOf(dispatches, plan)
+      plan.slotSizes.reduce((sum, size) => sum + padded(size * 4), 0) +
+      quantizedOf(dispatches, plan) +
+      partBytes(dispatches)
     const largest = Math.max(...plan.slotSizes) * 4
     if (largest > this.device.maxBindingBytes) {
       throw new EngineError(
@@ -355,7 +361,7 @@ export class WebGpuBackend implements Backend {
   }
 
   #chosen(launches: readonly Launch[]): ChosenLaunch[] {
-    return withRounding(launches.map((launch) => ({ launch, kernel: this.#choose(launch) })))
+    return withRounding(launches.flatMap((launch) => withParts(launch, (one) => this.#choose(one))))
   }
 
   #check(): void {
@@ -375,10 +381,18 @@ interface Shared {
   readonly nothing: GPUBuffer
   readonly chosen: ChosenTokens
   readonly clock: StepClock
+  readonly manyRows: number
 }
 
 /** A step chooses no token, takes the likeliest, or draws one. */
 type StepKind = 'plain' | 'likeliest' | 'drawn'
+
+/** What is launched after a plan. */
+const choiceOps: Readonly<Record<StepKind, readonly OpName[]>> = {
+  plain: [],
+  likeliest: ['choose-best', 'choose-token'],
+  drawn: ['choose-least', 'choose-best', 'choose-token'],
+}
 
 /** What a step launches, with the place of each among all of its executable. */
 interface LaunchList {
@@ -403,6 +417,8 @@ class GpuExecutable implements Executable {
   readonly #slots: readonly GPUBuffer[]
   /** The activations of one matrix after another, for kernels that take integers. */
   readonly #quantized: GPUBuffer | undefined
+  /** What one attention after another leaves of its parts. */
+  readonly #parts: GPUBuffer | undefined
   /** The step's uniform and its tokens, written at once before every submit. */
   readonly #step: GPUBuffer
   readonly #params: GPUBuffer
@@ -420,7 +436,10 @@ class GpuExecutable implements Executable {
   readonly #growingStates: ReadonlySet<string>
   readonly #idle: GPUBuffer[] = []
   #latest: SubmittedStep | undefined
-  readonly #launches: Readonly<Record<StepKind, LaunchList>>
+  /** Of each kind of step and number of rows that was met. */
+  readonly #launches = new Map<string, LaunchList>()
+  /** Those by which launches depend on the number of rows. */
+  readonly #windows: readonly number[]
   #outputs = 0
 
   constructor(
@@ -438,11 +457,10 @@ class GpuExecutable implements Executable {
     this.#slots = plan.slotSizes.map((size, index) =>
       device.createBuffer({ label: `slot ${index}`, size: padded(size * 4), usage: storage | copySrc }),
     )
-    const quantized = quantizedOf(dispatches, plan)
-    this.#quantized =
-      quantized === 0
-        ? undefined
-        : device.createBuffer({ label: 'quantized', size: padded(quantized), usage: storage })
+    const scratch = (label: string, bytes: number): GPUBuffer | undefined =>
+      bytes === 0 ? undefined : device.createBuffer({ label, size: padded(bytes), usage: storage })
+    this.#quantized = scratch('quantized', quantizedOf(dispatches, plan))
+    this.#parts = scratch('parts', partBytes(dispatches))
     this.#step = device.createBuffer({
       label: 'step',
       size: tokensOffset + padded(plan.maxTokens * 4),
@@ -450,17 +468,7 @@ class GpuExecutable implements Executable {
     })
     const all = [...dispatches, ...choice]
     this.#all = all
-    const list = (...ops: OpName[]): LaunchList => ({
-      places: all
-        .map((dispatch, index) => ({ dispatch, index }))
-        .filter(({ dispatch, index }) => index < dispatches.length || ops.includes(dispatch.launch.op)),
-      timer: undefined,
-    })
-    this.#launches = {
-      plain: list(),
-      likeliest: list('choose-best', 'choose-token'),
-      drawn: list('choose-least', 'choose-best', 'choose-token'),
-    }
+    this.#windows = [...new Set(all.flatMap(({ launch }) => (launch.span ? [launch.span.window] : [])))]
     const params = new Uint32Array((all.length * paramsStride) / 4)
     all.forEach(({ launch }, index) => params.set(launch.params, (index * paramsStride) / 4))
     this.#params = device.createBuffer({
@@ -521,7 +529,8 @@ class GpuExecutable implements Executable {
     const encoder = this.device.createCommandEncoder()
     if (chosen) places.copyTo(encoder, chosen, this.#step, tokensOffset)
     const kind = toMake ? (toMake.choice.temperature === 0 ? 'likeliest' : 'drawn') : 'plain'
-    this.#encode(encoder, kind, count, (pass, { launch, kernel }, index) => {
+    const list = this.#launchesOf(kind, position + count)
+    this.#encode(encoder, list, count, (pass, { launch, kernel }, index) => {
       pass.setBindGroup(0, groups[index])
       const [x, y] = kernel.grid(launch.shape, launch.single ? 1 : count)
       pass.dispatchWorkgroups(x, y)
@@ -544,7 +553,8 @@ class GpuExecutable implements Executable {
     this.device.queue.writeBuffer(this.#stepOfRow(0).buffer, 0, steps)
     const groups = sequences.map(({ state }, row) => this.#groupsFor(state, row))
     const encoder = this.device.createCommandEncoder()
-    this.#encode(encoder, 'plain', count, (pass, { launch, kernel }, index) => {
+    // No launch for one token depends on the number of rows here.
+    this.#encode(encoder, this.#launchesOf('plain', 0), count, (pass, { launch, kernel }, index) => {
       if (launch.perSequence) {
         const [x, y] = kernel.grid(launch.shape, 1)
         for (const own of groups) {
@@ -576,8 +586,26 @@ class GpuExecutable implements Executable {
     return this.#latest
   }
 
-  #encode(encoder: GPUCommandEncoder, kind: StepKind, tokens: number, launch: Encode): void {
-    const list = this.#launches[kind]
+  /** For a step that ends with so many rows. */
+  #launchesOf(kind: StepKind, rows: number): LaunchList {
+    const many = (window: number): boolean => Math.min(rows, window) >= this.shared.manyRows
+    const key = `${kind} ${this.#windows.map(many).join(' ')}`
+    let list = this.#launches.get(key)
+    if (!list) {
+      const places = this.#all
+        .map((dispatch, index) => ({ dispatch, index }))
+        .filter(
+          ({ dispatch: { launch }, index }) =>
+            (index < this.dispatches.length || choiceOps[kind].includes(launch.op)) &&
+            (launch.span === undefined || many(launch.span.window) === launch.span.many),
+        )
+      list = { places, timer: undefined }
+      this.#launches.set(key, list)
+    }
+    return list
+  }
+
+  #encode(encoder: GPUCommandEncoder, list: LaunchList, tokens: number, launch: Encode): void {
     if (this.profile?.enabled) return this.#encodeTimed(encoder, this.profile, list, tokens, launch)
     const pass = encoder.beginComputePass()
     let current: GPUComputePipeline | undefined
@@ -640,8 +668,9 @@ class GpuExecutable implements Executable {
     for (const buffer of [...this.#slots, this.#step, this.#params, ...this.#idle]) buffer.destroy()
     this.#steps?.destroy()
     this.#quantized?.destroy()
+    this.#parts?.destroy()
     this.#groupsOfState.clear()
-    for (const { timer } of Object.values(this.#launches)) timer?.dispose()
+    for (const { timer } of this.#launches.values()) timer?.dispose()
     this.onDispose(this)
   }
 
@@ -708,6 +737,8 @@ class GpuExecutable implements Executable {
         return this.#step
       case 'quantized':
         return this.#quantized ?? this.shared.nothing
+      case 'parts':
+        return this.#parts ?? this.shared.nothing
       case 'nothing':
         return this.shared.nothing
     }

@@ -8,6 +8,7 @@ import appendF16Text from './append-f16.wgsl'
 import appendQ8Text from './append-q8_0.wgsl'
 import appendText from './append.wgsl'
 import attentionLanesText from './attention-lanes.wgsl'
+import attentionPartsText from './attention-parts.wgsl'
 import attentionTileText from './attention-tile.wgsl'
 import attentionText from './attention.wgsl'
 import cacheF16 from './cache-f16.wgsl'
@@ -21,6 +22,7 @@ import chooseTokenText from './choose-token.wgsl'
 import embedText from './embed.wgsl'
 import gatedText from './gated.wgsl'
 import joinHeadsText from './join-heads.wgsl'
+import joinPartsText from './join-parts.wgsl'
 import keepLastText from './keep-last.wgsl'
 import l2NormText from './l2-norm.wgsl'
 import layerNormText from './layer-norm.wgsl'
@@ -44,6 +46,7 @@ import rmsNormText from './rms-norm.wgsl'
 import quantizeText from './quantize.wgsl'
 import ropeAppendText from './rope-append.wgsl'
 import ropeText from './rope.wgsl'
+import partsText from './parts.wgsl'
 import roundingText from './round-half.wgsl'
 import scaleByPositionText from './scale-by-position.wgsl'
 import scaleColumnsText from './scale-columns.wgsl'
@@ -57,8 +60,12 @@ import wkv5Text from './wkv-5.wgsl'
 import wkv7LanesText from './wkv-7-lanes.wgsl'
 import wkv7Text from './wkv-7.wgsl'
 
-/** What kernels compute: operations of a graph, activations for those that take integers, and the choice of a token after a step. */
-export type OpName = Operation['op'] | 'quantize' | 'choose-least' | 'choose-best' | 'choose-token'
+/**
+ * What kernels compute: operations of a graph, activations for those that take integers, the parts that an attention leaves, and the
+ * choice of a token after a step.
+ */
+export type OpName =
+  Operation['op'] | 'quantize' | 'join-parts' | 'choose-least' | 'choose-best' | 'choose-token'
 
 /** What kernels are chosen by and grids are made of. Sizes that an operation has not are 0. */
 export interface Shape {
@@ -77,6 +84,8 @@ export interface Shape {
   readonly cache: StateType
   /** Whether an attention has chunks. */
   readonly chunked: boolean
+  /** Whether an attention of one token sees as many rows of keys as one workgroup for each head would be slow with. */
+  readonly manyRows: boolean
   readonly activation: Activation | ''
   /** Whether a matrix can be read as integers: see `integers` in quants/table.ts. */
   readonly integers: boolean
@@ -92,6 +101,7 @@ export const noShape: Shape = {
   kvHeads: 0,
   cache: 'f32',
   chunked: false,
+  manyRows: false,
   activation: '',
   integers: false,
 }
@@ -117,6 +127,8 @@ export interface Kernel {
   can(shape: Shape, device: DeviceTraits): boolean
   /** Whether activations are rounded to 8 bits before: never chosen by the table, since the result is less exact. */
   readonly rounds: boolean
+  /** Parts of the rows that an attention reads apart and leaves for a kernel that joins them; 0 for all others. */
+  readonly parts: number
   /** WGSL extensions to enable. */
   readonly enable: readonly string[]
   /** Values of the text's override constants. */
@@ -152,6 +164,7 @@ export const interfaces: Readonly<
       y: 'write',
     },
   },
+  'join-parts': { quant: false, bind: { parts: 'read', y: 'write' } },
   'scale-by-position': { quant: false, bind: { x: 'read', table: 'read', y: 'write' } },
   'join-heads': { quant: false, bind: { x: 'read', tail: 'read', y: 'write' } },
   activate: { quant: false, bind: { x: 'read', y: 'write' } },
@@ -216,6 +229,16 @@ const sharedQueries: readonly { lanes: 4 | 8; queries: number; when: (shape: Sha
   { lanes: 8, queries: 4, when: (s) => sharedBy(s) > 1 && sharedBy(s) <= 4 },
   { lanes: 8, queries: 8, when: (s) => sharedBy(s) > 4 },
 ]
+
+/** How many heads of queries share loads of one part: no more than share a head of keys and values. */
+const partQueries: readonly { queries: number; when: (shape: Shape) => boolean }[] = [
+  { queries: 1, when: (s) => sharedBy(s) === 1 },
+  { queries: 4, when: (s) => sharedBy(s) > 1 && sharedBy(s) <= 4 },
+  { queries: 8, when: (s) => sharedBy(s) > 4 },
+]
+
+/** Enough for the workgroups that a large GPU runs at once, with two heads of keys and values. */
+const gpuParts = 32
 
 const laneTexts = { 4: lanes4, 8: lanes8 } as const
 
@@ -352,8 +375,22 @@ export const kernels: readonly Kernel[] = [
         },
       ),
     ),
+    ...partQueries.map(({ queries, when }) =>
+      kernel(
+        `attention-parts-${queries}-${type}`,
+        'attention',
+        `${text}const queries = ${queries}u;\n${partsText}${attentionPartsText}`,
+        {
+          when: (s, d) => !isFewLanes(d) && when(s),
+          can: (s) => s.cache === type && takesParts(s),
+          parts: gpuParts,
+          constants: { parts: gpuParts },
+          grid: (s) => [s.kvHeads, Math.ceil(s.rows / s.kvHeads / queries) * gpuParts],
+        },
+      ),
+    ),
     kernel(`attention-64x4-${type}`, 'attention', text + attentionText, {
-      when: (s, d) => !isFewLanes(d) && tileOf(s) === Infinity,
+      when: (s, d) => !isFewLanes(d) && tileOf(s) === Infinity && !takesParts(s),
       can: (s) => s.cache === type && isWholeUnits(s),
       constants: { threads: 64 },
       grid: (s, tokens) => [s.rows, tokens],
@@ -364,6 +401,10 @@ export const kernels: readonly Kernel[] = [
     can: (s) => s.cache === 'f32',
     constants: { threads: 64 },
     grid: (s, tokens) => [s.rows, tokens],
+  }),
+  kernel('join-parts', 'join-parts', partsText + joinPartsText, {
+    constants: { parts: gpuParts },
+    grid: (s) => [s.rows, 1],
   }),
   kernel('scale-by-position', 'scale-by-position', scaleByPositionText, { grid: perValue }),
   kernel('join-heads', 'join-heads', joinHeadsText, { grid: perValue }),
@@ -417,10 +458,11 @@ function kernel(
   name: string,
   op: OpName,
   wgsl: string,
-  row: Pick<Kernel, 'grid'> & Partial<Pick<Kernel, 'when' | 'can' | 'rounds' | 'enable' | 'constants'>>,
+  row: Pick<Kernel, 'grid'> &
+    Partial<Pick<Kernel, 'when' | 'can' | 'rounds' | 'parts' | 'enable' | 'constants'>>,
 ): Kernel {
   const always = (): boolean => true
-  const usual = { when: always, can: always, rounds: false, enable: [], constants: {} }
+  const usual = { when: always, can: always, rounds: false, parts: 0, enable: [], constants: {} }
   return { ...usual, ...row, name, op, wgsl: stepText + wgsl }
 }
 
@@ -437,6 +479,10 @@ function tileOf(shape: Shape): number {
   const { maxTokens, chunked, valueDim } = shape
   if (maxTokens === 1 || chunked || valueDim > 128 || !isWholeUnits(shape)) return Infinity
   return valueDim <= 64 ? 64 : 128
+}
+
+function takesParts(shape: Shape): boolean {
+  return shape.manyRows && shape.maxTokens === 1 && !shape.chunked && isWholeUnits(shape)
 }
 
 // Queries that see the same head of keys and values, at most.
