@@ -55,10 +55,9 @@ const rules: readonly Rule[] = [
   { name: 'stacked', match: stackInputs },
 ]
 
-// rope(q), rope(k), append(k), append(v) before an attention over f32 or f16.
+// rope(q), rope(k), append(k), append(v) before an attention.
 function turnAndAppend(attention: Operation, rewriting: Rewriting): Replacement[] {
   if (attention.op !== 'attention' || attention.chunks) return []
-  if ([attention.k, attention.v].some(({ type }) => type === 'q8_0')) return []
   const { heads, kvHeads, headDim, valueDim } = attention
   const turnQ = rewriting.onlyReadBy(attention.q, attention)
   const appendK = rewriting.appendTo(attention.k.state)

@@ -55,7 +55,7 @@ const rows: readonly [string, Block, string, string][] = [
   ['a way that is not the position', { axis: 'prefix' }, plain, ''],
   ['q and k turn by different tables', { keyTable: 'other' }, plain, ''],
   ['a cache of half floats', { cache: 'f16' }, 'embed matmul rope-append attention', 'q k v'],
-  ['a cache of blocks', { cache: 'q8_0' }, plain, ''],
+  ['a cache of blocks', { cache: 'q8_0' }, 'embed matmul rope-append attention', 'q k v'],
 ]
 
 describe('fuse', () => {

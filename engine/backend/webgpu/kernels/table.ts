@@ -45,15 +45,18 @@ import pairF32 from './pair-f32.wgsl'
 import rmsNormText from './rms-norm.wgsl'
 import quantizeText from './quantize.wgsl'
 import ropeAppendText from './rope-append.wgsl'
+import ropeAppendQ8Text from './rope-append-q8_0.wgsl'
 import ropeText from './rope.wgsl'
 import partsText from './parts.wgsl'
 import roundingText from './round-half.wgsl'
+import roundUnitText from './round-unit.wgsl'
 import scaleByPositionText from './scale-by-position.wgsl'
 import scaleColumnsText from './scale-columns.wgsl'
 import selectOutputsText from './select-outputs.wgsl'
 import shiftMixText from './shift-mix.wgsl'
 import softcapText from './softcap.wgsl'
 import stepText from './step.wgsl'
+import turnColumnsText from './turn-columns.wgsl'
 import wkv4Text from './wkv-4.wgsl'
 import wkv5LanesText from './wkv-5-lanes.wgsl'
 import wkv5Text from './wkv-5.wgsl'
@@ -242,6 +245,9 @@ const gpuParts = 32
 
 const laneTexts = { 4: lanes4, 8: lanes8 } as const
 
+/** How caches of q8_0 are written. */
+const q8Text = roundingText + roundUnitText
+
 /** Logits that one workgroup of choose-best takes the best of. */
 export const chooseBlock = 1024
 
@@ -324,20 +330,25 @@ export const kernels: readonly Kernel[] = [
   kernel('rms-norm', 'rms-norm', rmsNormText, { grid: (s, tokens) => [s.rows, tokens] }),
   kernel('layer-norm', 'layer-norm', layerNormText, { grid: (s, tokens) => [s.rows, tokens] }),
   kernel('rope', 'rope', ropeText, { grid: perValue }),
-  kernel('rope-append', 'rope-append', pairF32 + ropeAppendText, {
+  kernel('rope-append', 'rope-append', turnColumnsText + pairF32 + ropeAppendText, {
     can: (s) => s.cache === 'f32',
     grid: perPair,
   }),
-  kernel('rope-append-f16', 'rope-append', roundingText + pairF16 + ropeAppendText, {
+  kernel('rope-append-f16', 'rope-append', turnColumnsText + roundingText + pairF16 + ropeAppendText, {
     can: (s) => s.cache === 'f16',
     grid: perPair,
+  }),
+  kernel('rope-append-q8_0', 'rope-append', turnColumnsText + q8Text + ropeAppendQ8Text, {
+    can: (s) => s.cache === 'q8_0',
+    // q and k may end with a part of 16 threads that nobody uses.
+    grid: (s, tokens) => [Math.ceil((s.cols / 4 + 32) / 64), tokens],
   }),
   kernel('append', 'append', appendText, { can: (s) => s.cache === 'f32', grid: perValue }),
   kernel('append-f16', 'append', roundingText + appendF16Text, {
     can: (s) => s.cache === 'f16',
     grid: perPair,
   }),
-  kernel('append-q8_0', 'append', roundingText + appendQ8Text, {
+  kernel('append-q8_0', 'append', q8Text + appendQ8Text, {
     can: (s) => s.cache === 'q8_0',
     grid: (s, tokens) => [Math.ceil(s.cols / 64 / 64), tokens],
   }),
