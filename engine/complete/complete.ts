@@ -3,7 +3,7 @@ import { isAbort, sleep } from '../base/signal'
 import type { Log } from '../base/log'
 import type { Settings } from '../protocol/settings'
 import type { Usage } from '../protocol/chat'
-import type { AnsweredBy } from '../protocol/messages'
+import type { AnsweredBy, PromptPart } from '../protocol/messages'
 import type { Finished, Provider } from '../provider/provider'
 import { readStream } from '../provider/read-stream'
 import { closersOnly, readContext, signsOnly, type CompletionInput, type CursorContext } from './context'
@@ -33,6 +33,14 @@ export interface CompletionRecord {
   usage?: Usage
   /** Milliseconds from giving it up to its end. */
   givenUpMs?: number
+  /** Where the cursor was, counted from 0. */
+  place: { uri: string; line: number; character: number }
+  /** What was left to show there. */
+  shown: string
+  /** What the model was given, in this order; absent when it was not asked. */
+  parts?: PromptPart[]
+  /** Milliseconds from the request of the editor to its end. */
+  ms: number
 }
 
 export interface CompleterParts {
@@ -68,9 +76,15 @@ interface Found {
   answeredBy: AnsweredBy
 }
 
-/** A request the model is working on. */
-interface Running {
+/** A request of the editor. */
+interface Asked {
   context: CursorContext
+  /** By `performance.now()`. */
+  askedAt: number
+}
+
+/** A request the model is working on. */
+interface Running extends Asked {
   controller: AbortController
   /** What the model has written so far. */
   text: string
@@ -106,16 +120,20 @@ class LadderCompleter implements Completer {
   }
 
   async complete(input: CompletionInput, signal: AbortSignal): Promise<Suggestion | undefined> {
-    const provider = this.parts.provider()
-    if (!provider || signal.aborted) return undefined
+    if (signal.aborted) return undefined
+    const askedAt = performance.now()
     const context = readContext(input, this.#window.chars, this.#layout)
-    const reason = reasonNotToAsk(input, context, this.parts.settings(), provider.capabilities.fim)
+    const asked = { context, askedAt }
+    const provider = this.parts.provider()
+    const reason = provider
+      ? reasonNotToAsk(input, context, this.parts.settings(), provider.capabilities.fim)
+      : 'no model is loaded, the status says why'
     if (reason !== undefined) {
-      this.#record(context, { text: '', outcome: reason, answeredBy: 'gate' })
+      this.#record(asked, { text: '', shown: '', outcome: reason, answeredBy: 'gate' })
       this.parts.log.debug(`No suggestion: ${reason}.`)
       return undefined
     }
-    const found = await this.#find(input, context, signal)
+    const found = await this.#find(input, asked, signal)
     if (found === undefined) return undefined
     const fitted = applyFilters(fitFilters, found.text, context)
     const nothing =
@@ -126,17 +144,19 @@ class LadderCompleter implements Completer {
           : undefined
     // A request to the model tells its own end.
     if (found.answeredBy !== 'model')
-      this.#record(context, { ...found, text: fitted.text, outcome: nothing ?? 'suggested' })
+      this.#record(asked, {
+        ...found,
+        text: fitted.text,
+        shown: fitted.text,
+        outcome: nothing ?? 'suggested',
+      })
     if (nothing !== undefined && (found.answeredBy !== 'model' || found.text !== ''))
       this.parts.log.debug(`No suggestion: ${nothing}.`)
     return place(fitted.text, input, context)
   }
 
-  async #find(
-    input: CompletionInput,
-    context: CursorContext,
-    signal: AbortSignal,
-  ): Promise<Found | undefined> {
+  async #find(input: CompletionInput, asked: Asked, signal: AbortSignal): Promise<Found | undefined> {
+    const { context } = asked
     const known = this.#cache.find(context)
     if (known) return { text: known.rest, answeredBy: known.typed > 0 ? 'typing' : 'cache' }
 
@@ -151,15 +171,11 @@ class LadderCompleter implements Completer {
       const joined = this.#cache.find(context)
       if (joined) return { text: joined.rest, answeredBy: 'running' }
     }
-    const text = await this.#ask(input, context, signal)
+    const text = await this.#ask(input, asked, signal)
     return text === undefined ? undefined : { text, answeredBy: 'model' }
   }
 
-  async #ask(
-    input: CompletionInput,
-    context: CursorContext,
-    signal: AbortSignal,
-  ): Promise<string | undefined> {
+  async #ask(input: CompletionInput, asked: Asked, signal: AbortSignal): Promise<string | undefined> {
     this.#running?.controller.abort()
     this.#waiting?.abort()
     const waiting = new AbortController()
@@ -168,7 +184,7 @@ class LadderCompleter implements Completer {
     this.#acceptedIn = undefined
     const { debounceMs } = this.parts.settings()
     try {
-      const ms = waitTime({ trigger: input.trigger, accepted, debounceMs }, context)
+      const ms = waitTime({ trigger: input.trigger, accepted, debounceMs }, asked.context)
       if (ms > 0) await sleep(ms, AbortSignal.any([signal, waiting.signal]))
     } catch (error) {
       if (isAbort(error)) return undefined
@@ -178,7 +194,7 @@ class LadderCompleter implements Completer {
     }
     // Read only now: the model that was there before the wait may be gone, or another.
     const provider = this.parts.provider()
-    return provider && this.#join(this.#start(context, provider), signal)
+    return provider && this.#join(this.#start(asked, provider), signal)
   }
 
   /** Waits for a running request without owning it: leaving is quick, and the last one out turns off the light. */
@@ -198,10 +214,11 @@ class LadderCompleter implements Completer {
     running.grace = setTimeout(() => running.controller.abort(), this.parts.graceMs ?? defaultGraceMs)
   }
 
-  #start(context: CursorContext, provider: Provider): Running {
+  #start(asked: Asked, provider: Provider): Running {
+    const { context } = asked
     this.#layout.note(context.uri, context.layout)
     const running: Running = {
-      context,
+      ...asked,
       controller: new AbortController(),
       text: '',
       typed: '',
@@ -228,6 +245,7 @@ class LadderCompleter implements Completer {
       stop,
       timeBudgetMs,
     }
+    const parts = partsOf(context, provider.capabilities.fim)
     const inner = new AbortController()
     let givenUpAt = 0
     controller.signal.addEventListener('abort', () => (givenUpAt = performance.now()), { once: true })
@@ -241,41 +259,65 @@ class LadderCompleter implements Completer {
       if (isComplete(running.text, context)) inner.abort()
     }).catch((error: unknown) => {
       const outcome = `failed: ${error instanceof Error ? error.message : String(error)}`
-      this.#record(context, { text: raw, outcome, answeredBy: 'model' })
+      this.#record(running, { text: raw, shown: '', outcome, answeredBy: 'model', parts })
       throw error
     })
-    if (end.finishReason !== 'cancelled' || inner.signal.aborted) return this.#finish(running, raw, end)
+    if (end.finishReason !== 'cancelled' || inner.signal.aborted)
+      return this.#finish(running, raw, end, parts)
     this.#window.note(end.usage)
-    this.#record(context, {
+    this.#record(running, {
       text: raw,
+      shown: '',
       outcome: 'given up: the text went another way or nobody waited',
       answeredBy: 'model',
+      parts,
       usage: end.usage,
       givenUpMs: performance.now() - givenUpAt,
     })
     return undefined
   }
 
-  #finish(running: Running, raw: string, end: Finished): string | undefined {
+  #finish(running: Running, raw: string, end: Finished, parts: PromptPart[]): string {
     const { context } = running
     this.#window.note(end.usage)
     const whole = end.finishReason === 'length' ? dropUnfinishedLine(running.text) : running.text
     const shaped = applyFilters(shapeFilters, whole, context)
     const reason = shaped.text === '' ? reasonForNothing(shaped) : undefined
     if (reason !== undefined) this.parts.log.debug(`No suggestion: ${reason}.`)
-    this.#record(context, {
+    const fitted = applyFilters(fitFilters, shaped.text, context)
+    const late = running.waiters === 0 ? 'kept for the next keystroke: nobody waited any more' : undefined
+    this.#record(running, {
       text: raw,
-      outcome: reason ?? 'suggested',
+      shown: late === undefined ? fitted.text : '',
+      outcome: reason ?? (fitted.text === '' ? reasonForNothing(fitted) : (late ?? 'suggested')),
       answeredBy: 'model',
+      parts,
       usage: end.usage,
     })
     this.#cache.put(context, shaped.text)
     return shaped.text
   }
 
-  #record({ prompt }: CursorContext, record: Omit<CompletionRecord, 'prompt'>): void {
-    this.parts.record?.({ prompt: `${prompt.prefix}${prompt.typed}┃${prompt.suffix}`, ...record })
+  #record({ context, askedAt }: Asked, record: Omit<CompletionRecord, 'prompt' | 'place' | 'ms'>): void {
+    const { prompt, uri, position } = context
+    this.parts.record?.({
+      prompt: `${prompt.prefix}${prompt.typed}┃${prompt.suffix}`,
+      place: { uri, ...position },
+      ms: performance.now() - askedAt,
+      ...record,
+    })
   }
+}
+
+/** What the model is given, in the order in which it reads it. */
+function partsOf({ prompt }: CursorContext, fim: boolean): PromptPart[] {
+  const parts = [
+    { name: 'before the cursor', text: prompt.prefix },
+    // Without fill-in-the-middle tokens there is no place for it.
+    { name: 'after the cursor', text: fim ? prompt.suffix : '' },
+    { name: 'the line up to the cursor, and what was typed since', text: prompt.typed },
+  ]
+  return parts.filter(({ text }) => text !== '')
 }
 
 /** Gates that cost nothing, in words for the log. Asking by hand passes those that only guard against noise. */

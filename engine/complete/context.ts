@@ -28,6 +28,8 @@ export interface CursorContext {
   /** The cursor's line on both sides of it. */
   linePrefix: string
   lineSuffix: string
+  /** Where the cursor stands in the document, counted from 0. */
+  position: { line: number; character: number }
   /** One line, or a block: where a body is expected and nothing follows on the line. */
   mode: 'line' | 'block'
   /** What the provider is asked. */
@@ -71,6 +73,7 @@ export function readContext(
     after,
     linePrefix,
     lineSuffix,
+    position: positionOf(input.text, input.offset),
     mode: expectsBlock(linePrefix, lineSuffix) ? 'block' : 'line',
     prompt: {
       prefix: header + unixLines(layout.prefix),
@@ -88,6 +91,16 @@ export function takeSelected({ text, offset, selected }: CompletionInput): { tex
     text: text.slice(0, selected.start) + selected.text + text.slice(selected.end),
     offset: selected.start + selected.text.length,
   }
+}
+
+function positionOf(text: string, offset: number): CursorContext['position'] {
+  let line = 0
+  let start = 0
+  for (let end = text.indexOf('\n'); end >= 0 && end < offset; end = text.indexOf('\n', start)) {
+    line++
+    start = end + 1
+  }
+  return { line, character: offset - start }
 }
 
 export function opensBlock(line: string): boolean {

@@ -115,6 +115,12 @@ export namespace DidAcceptNotification {
  */
 export type AnsweredBy = 'gate' | 'typing' | 'cache' | 'running' | 'model'
 
+/** A part of a prompt, in words for people. */
+export interface PromptPart {
+  name: string
+  text: string
+}
+
 /** The last prompts with their timings, newest first, for "Show Log" and for debugging. In memory only. */
 export namespace RequestLogRequest {
   export interface Entry {
@@ -129,8 +135,35 @@ export namespace RequestLogRequest {
     usage?: Usage
     /** Milliseconds from giving a request to the model up to its end. */
     givenUpMs?: number
+    /** Of completions: where the cursor was, counted from 0 as positions of LSP are. */
+    place?: { uri: string; line: number; character: number }
+    /** Of completions: what was left to show at that place. Empty when `outcome` says why not. */
+    shown?: string
+    /** Of completions that the model was asked for: what it was given, in this order. */
+    parts?: PromptPart[]
+    /** Of completions: milliseconds from the request of the editor up to its end. */
+    ms?: number
   }
   export const type = new RequestType0<Entry[], void>('hearth/requestLog')
+}
+
+/**
+ * The last requests for ghost text as a page of Markdown, newest first: what was shown, or what kept it back and why. It holds the
+ * user's code and the model's text, both inside fences; an editor shows it as text, and keeps it nowhere.
+ */
+export namespace WhyPageRequest {
+  export const type = new RequestType0<string, void>('hearth/why')
+}
+
+/** The editor had a reason of its own not to ask for ghost text. For the request log only. */
+export namespace DidNotAskNotification {
+  export interface Params {
+    uri: string
+    position: { line: number; character: number }
+    /** In words, as part of a sentence: "text is selected". */
+    reason: string
+  }
+  export const type = new NotificationType<Params>('hearth/didNotAsk')
 }
 
 /** Forget the conversation, so that nothing of it is left in the engine's state; the memory is kept for the next one. */

@@ -21,12 +21,14 @@ import type { EngineErrorCode, WireError } from '../../engine/protocol/errors'
 import {
   ChatRequest,
   DidAcceptNotification,
+  DidNotAskNotification,
   ExplainRequest,
   LoadModelRequest,
   ModelsRequest,
   RequestLogRequest,
   ResetChatNotification,
   StatusRequest,
+  WhyPageRequest,
   type EngineStatus,
 } from '../../engine/protocol/messages'
 import { enginePath, exited, killLeftEngines, startEngine, tinyModel, type Engine } from './engine-process'
@@ -89,6 +91,30 @@ describe('engine over LSP', () => {
         ['typing', 'model'],
       )
       assert.match(log[1]?.prompt ?? '', /^\/\/ sum\.ts\nconst total = 1\nconst next = ┃/)
+    })
+
+    it('tells on a page why nothing was suggested, newest first', async () => {
+      const uri = 'file:///work/src/why.ts'
+      await engine.open(uri, 'typescript', 'const total = 1\n\n')
+      await engine.complete(uri, 0, 0)
+      await engine.connection.sendNotification(DidNotAskNotification.type, {
+        uri,
+        position: { line: 1, character: 0 },
+        reason: 'text is selected',
+      })
+      const page = await engine.connection.sendRequest(WhyPageRequest.type)
+      const [, newest = '', second = '', ...older] = page.split('\n## ')
+      assert.match(
+        newest,
+        /src\/why\.ts, line 2, column 1: nothing was suggested\n\n- Why: text is selected\n/,
+      )
+      assert.match(second, /src\/why\.ts, line 1, column 1: /)
+      const asked = older.find((section) => section.includes('Answered by: the model')) ?? ''
+      assert.match(asked, /work\/sum\.ts, line 2, column 14: suggested\n/)
+      assert.match(
+        asked,
+        /Prompt, before the cursor \(tokens: \d+\):\n\n```\n\/\/ sum\.ts\nconst total = 1\n\n```\n/,
+      )
     })
 
     it('a suggestion for text that has changed since is not sent', async () => {

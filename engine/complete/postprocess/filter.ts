@@ -11,40 +11,46 @@ import { trimSuffixOverlap } from './trim-suffix-overlap'
 /** Pure: the same text and place always give the same answer. An empty text drops the suggestion. */
 export type Filter = (text: string, context: CursorContext) => string
 
-type FilterTable = Readonly<Record<string, Filter>>
+interface FilterRow {
+  run: Filter
+  /** What was wrong with a text of which it leaves nothing, for the request log. */
+  verdict: string
+}
+
+type FilterTable = Readonly<Record<string, FilterRow>>
 
 /** What has to happen before the end of a block can be seen; cheap, for it runs on every piece of a stream. */
 export const readingFilters: FilterTable = {
-  'strip-leaked': stripLeaked,
-  'keep-indent': keepIndent,
+  'strip-leaked': { run: stripLeaked, verdict: 'it was signs of a prompt or of Markdown, not code' },
+  'keep-indent': { run: keepIndent, verdict: 'it belongs further out than the cursor stands' },
 }
 
 /** Run once, at the place the model was asked for; the outcome is cached. */
 export const shapeFilters: FilterTable = {
   ...readingFilters,
-  'stop-at-block-end': stopAtBlockEnd,
-  'drop-repeat': dropRepeat,
-  'keep-brackets-whole': keepBracketsWhole,
+  'stop-at-block-end': { run: stopAtBlockEnd, verdict: 'it began where the block had ended' },
+  'drop-repeat': { run: dropRepeat, verdict: 'it repeated itself or the line above' },
+  'keep-brackets-whole': { run: keepBracketsWhole, verdict: 'its brackets did not close' },
 }
 
 /** Run each time a suggestion is shown, because what follows the cursor changes while typing. */
 export const fitFilters: FilterTable = {
-  'trim-suffix-overlap': trimSuffixOverlap,
-  'drop-blank': dropBlank,
+  'trim-suffix-overlap': { run: trimSuffixOverlap, verdict: 'it follows the cursor already' },
+  'drop-blank': { run: dropBlank, verdict: 'there was nothing to be seen in it' },
 }
 
 export interface Filtered {
   text: string
-  /** The filter that left nothing of something, for the request log. */
+  /** Which filter left nothing of something, and why, for the request log. */
   droppedBy?: string
 }
 
 export function applyFilters(filters: FilterTable, text: string, context: CursorContext): Filtered {
   let current = text
   if (text === '') return { text }
-  for (const [name, filter] of Object.entries(filters)) {
-    current = filter(current, context)
-    if (current === '') return { text: '', droppedBy: name }
+  for (const [name, { run, verdict }] of Object.entries(filters)) {
+    current = run(current, context)
+    if (current === '') return { text: '', droppedBy: `${name}: ${verdict}` }
   }
   return { text: current }
 }

@@ -194,6 +194,45 @@ describe('completion ladder', () => {
     )
   })
 
+  const before = { name: 'before the cursor', text: '// a.ts\nlet b\n' }
+  const after = { name: 'after the cursor', text: ')\nb()' }
+  const typed = { name: 'the line up to the cursor, and what was typed since', text: 'a(' }
+  for (const [name, fim, parts] of [
+    ['a model that sees both sides', true, [before, after, typed]],
+    ['a model that goes on only', false, [before, typed]],
+  ] as const) {
+    it(`tells where, and what ${name} was given`, async () => {
+      const { ask, records } = bench({ says, fim })
+      await ask('let b\na(┃)\nb()')
+      assert.deepEqual(records[0]?.place, { uri: 'file:///a.ts', line: 1, character: 2 })
+      assert.deepEqual(records[0].parts, parts)
+      assert.ok(records[0].ms >= 0)
+    })
+  }
+
+  it('tells that there is no model', async () => {
+    const { ask, records, swap } = bench({ says })
+    await swap(undefined)
+    assert.equal(await ask('const a = ┃'), undefined)
+    assert.deepEqual(
+      records.map(({ answeredBy, outcome }) => [answeredBy, outcome]),
+      [['gate', 'no model is loaded, the status says why']],
+    )
+  })
+
+  it('tells that an answer came too late to be shown', async () => {
+    const { ask, provider, records } = bench({ says }, {}, 1000)
+    const release = hold(provider)
+    const typing = new AbortController()
+    const first = ask('const a = ┃', { signal: typing.signal })
+    typing.abort()
+    await first
+    release()
+    while (records.length === 0) await new Promise((resolve) => setTimeout(resolve, 1))
+    assert.match(records[0]?.outcome ?? '', /nobody waited any more/)
+    assert.equal(records[0]?.shown, '')
+  })
+
   it('every keystroke that joins a request gives it time anew', async () => {
     const { ask, provider } = bench({ says }, {}, 40)
     const release = hold(provider)
@@ -322,7 +361,6 @@ describe('completion ladder', () => {
     assert.match(records[0]?.outcome ?? '', /failed: an odd piece/)
   })
 
-  // A record tells what became of the model's text, the log what was left of it at the place.
   const reasons: [name: string, document: string, text: string, outcome: string, told: string | undefined][] =
     [
       ['text', 'a = ┃', 'b', 'suggested', undefined],
@@ -337,23 +375,30 @@ describe('completion ladder', () => {
         'a loop',
         'a = [┃',
         '1, 1, 1, 1, 1, 1, 1, 1, ',
-        'dropped by drop-repeat',
-        'No suggestion: dropped by drop-repeat.',
+        'dropped by drop-repeat: it repeated itself or the line above',
+        'No suggestion: dropped by drop-repeat: it repeated itself or the line above.',
       ],
       [
         'what stands below',
         'a()\n┃\nb()',
         'b()',
-        'suggested',
-        'No suggestion: dropped by trim-suffix-overlap.',
+        'dropped by trim-suffix-overlap: it follows the cursor already',
+        'No suggestion: dropped by trim-suffix-overlap: it follows the cursor already.',
       ],
-      ['blanks', 'a = ┃', '  ', 'suggested', 'No suggestion: dropped by drop-blank.'],
+      [
+        'blanks',
+        'a = ┃',
+        '  ',
+        'dropped by drop-blank: there was nothing to be seen in it',
+        'No suggestion: dropped by drop-blank: there was nothing to be seen in it.',
+      ],
     ]
   for (const [name, document, text, outcome, told] of reasons) {
     it(`says what became of ${name}`, async () => {
       const { ask, records, lines } = bench({ says: () => text })
       const shown = await ask(document)
       assert.equal(records[0]?.outcome, outcome)
+      assert.equal(records[0].shown, shown ?? '')
       assert.equal(lines.at(-1), told)
       assert.equal(shown === undefined, told !== undefined)
     })
