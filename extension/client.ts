@@ -17,6 +17,7 @@ import {
 import { isAbort, sleep } from '../engine/base/signal'
 import { describeError, EngineError } from '../engine/protocol/errors'
 import {
+  DidNotAskNotification,
   protocolVersion,
   StatusNotification,
   StatusRequest,
@@ -240,7 +241,10 @@ class Life {
       'hearth',
       'Hearth',
       () => Promise.resolve(transports(child)),
-      clientOptions(log, () => this.kill()),
+      clientOptions(log, {
+        kill: () => this.kill(),
+        didNotAsk: (params) => this.#tell(params, log),
+      }),
     )
   }
 
@@ -277,6 +281,12 @@ class Life {
   kill(): void {
     this.#child.kill('SIGKILL')
   }
+
+  #tell(params: DidNotAskNotification.Params, log: LogChannel): void {
+    this.client.sendNotification(DidNotAskNotification.type, params).catch((error: unknown) => {
+      log.debug(`The engine was not told why it was not asked: ${describeError(error)}`)
+    })
+  }
 }
 
 // The language client shows a notification for nearly every failure. Ours go to the log and the status bar:
@@ -293,7 +303,12 @@ class QuietClient extends LanguageClient {
   }
 }
 
-function clientOptions(log: LogChannel, kill: () => void): LanguageClientOptions {
+interface LifeLine {
+  kill: () => void
+  didNotAsk: (params: DidNotAskNotification.Params) => void
+}
+
+function clientOptions(log: LogChannel, { kill, didNotAsk }: LifeLine): LanguageClientOptions {
   return {
     documentSelector,
     outputChannel: log.channel,
@@ -312,7 +327,7 @@ function clientOptions(log: LogChannel, kill: () => void): LanguageClientOptions
       },
     },
     middleware: {
-      ...ghostTextMiddleware(log),
+      ...ghostTextMiddleware(log, didNotAsk),
       // `Engine.configure` sends the settings; what the base class would send has the wrong shape.
       workspace: { didChangeConfiguration: () => Promise.resolve() },
     },

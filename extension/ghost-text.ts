@@ -1,19 +1,32 @@
-// The gates before a suggestion is asked for, and the mark that tells the engine which one was taken.
+// The gate that only the editor knows, and the mark that tells the engine which one was taken.
 import * as vscode from 'vscode'
 import type { Middleware } from 'vscode-languageclient/node'
 import type { Log } from '../engine/base/log'
 import { describeError } from '../engine/protocol/errors'
-import { readSettings } from './configuration'
-import { completionAllowed } from './settings'
+import type { DidNotAskNotification } from '../engine/protocol/messages'
 
 /** Run by VS Code when a suggestion is taken whole; arguments: document URI, inserted text. */
 export const didAcceptCommand = 'hearth.didAccept'
 
-/** Middleware for `textDocument/inlineCompletion`. Everything that needs thought happens in the engine. */
-export function ghostTextMiddleware(log: Log): Pick<Middleware, 'provideInlineCompletionItems'> {
+/**
+ * Middleware for `textDocument/inlineCompletion`. Everything that needs thought happens in the engine; `didNotAsk` lets it tell people
+ * about what does not.
+ */
+export function ghostTextMiddleware(
+  log: Log,
+  didNotAsk: (params: DidNotAskNotification.Params) => void,
+): Pick<Middleware, 'provideInlineCompletionItems'> {
   return {
     async provideInlineCompletionItems(document, position, context, token, next) {
-      if (!isOpen(document, context)) return null
+      if (hasSelection(document)) {
+        const { line, character } = position
+        didNotAsk({
+          uri: document.uri.toString(),
+          position: { line, character },
+          reason: 'text is selected, and taking a suggestion would not replace it',
+        })
+        return null
+      }
       try {
         const answer = await next(document, position, context, token)
         return markItems(document, answer)
@@ -26,13 +39,10 @@ export function ghostTextMiddleware(log: Log): Pick<Middleware, 'provideInlineCo
   }
 }
 
-function isOpen(document: vscode.TextDocument, context: vscode.InlineCompletionContext): boolean {
+// Ghost text at one end of a selection would replace nothing and hide what Tab is going to do.
+function hasSelection(document: vscode.TextDocument): boolean {
   const editor = vscode.window.activeTextEditor
-  // Ghost text at one end of a selection would replace nothing and hide what Tab is going to do.
-  if (editor?.document === document && !editor.selection.isEmpty) return false
-  // Asked for by hand: the user wants one now, whatever the switch for typing says.
-  if (context.triggerKind === vscode.InlineCompletionTriggerKind.Invoke) return true
-  return completionAllowed(readSettings(), document.languageId)
+  return editor?.document === document && !editor.selection.isEmpty
 }
 
 function markItems(

@@ -15,6 +15,7 @@ import { showLastPrompts } from './last-prompts'
 import { createLogChannel, type LogChannel } from './log'
 import { selectModel } from './select-model'
 import { createStatusItem, showStatusMenu } from './status'
+import { WhyPage } from './why-page'
 
 const conversationKey = 'hearth.conversation'
 
@@ -54,6 +55,7 @@ function start(context: vscode.ExtensionContext): void {
     run: (command) => vscode.commands.executeCommand(viewCommands[command]),
     log,
   })
+  const whyPage = new WhyPage(engine)
   const view: ChatView = new ChatView(context.extensionUri, (raw) => chat.onMessage(raw))
 
   const commands: Record<string, () => unknown> = {
@@ -66,6 +68,8 @@ function start(context: vscode.ExtensionContext): void {
     'hearth.triggerCompletion': () => vscode.commands.executeCommand('editor.action.inlineSuggest.trigger'),
     'hearth.restartEngine': () => engine.restart(),
     'hearth.showLog': () => log.channel.show(),
+    'hearth.whyNoSuggestion': () => whyPage.show(),
+    'hearth.refreshWhyPage': () => whyPage.refresh(),
     'hearth.showLastPrompts': () => showLastPrompts(engine),
     'hearth.showStatusMenu': () => showStatusMenu(engine),
     'hearth.openWalkthrough': () => openWalkthrough(context),
@@ -76,6 +80,7 @@ function start(context: vscode.ExtensionContext): void {
   context.subscriptions.push(
     log,
     engine,
+    whyPage,
     createStatusItem(engine),
     engine.onStatus((status) => view.post({ type: 'status', status })),
     ...Object.entries(commands).map(([id, run]) => register(id, run, log)),

@@ -69,6 +69,7 @@ function menu(engine: Engine): MenuItem[] {
       ? entry('$(circle-slash)', 'Disable ghost text', 'hearth.toggleCompletions')
       : entry('$(check)', 'Enable ghost text', 'hearth.toggleCompletions'),
     ...forLanguage,
+    entry('$(question)', 'Why no suggestion?', 'hearth.whyNoSuggestion'),
     separator('Model'),
     {
       ...entry('$(chip)', 'Select model…', 'hearth.selectModel'),

@@ -128,6 +128,25 @@ describe('Hearth in VS Code', function () {
     await vscode.page.mouse.move(640, 600)
   })
 
+  it('tells why nothing was suggested', async () => {
+    await vscode.openFile('shapes.py')
+    await vscode.press('Control+Home')
+    await vscode.press('ArrowRight')
+    // Between the letters of a word.
+    await vscode.type('q')
+    await vscode.press('Control+Z')
+    await vscode.command('Hearth: Why No Suggestion?')
+    await vscode.page.locator('.tab.active[data-resource-name^="Why No Suggestion"]').waitFor()
+    await until(
+      'the reason',
+      () => vscode.editorText(),
+      (text) => text.includes('the cursor is inside a word'),
+      10_000,
+    )
+    await vscode.page.locator('.editor-actions [aria-label*="Refresh"]').first().click()
+    await vscode.screenshot('13-why-no-suggestion')
+  })
+
   it('comes back when its engine dies', async () => {
     const [pid = 0] = server.enginePids()
     assert.ok(pid > 0)
