@@ -2,6 +2,7 @@
 import {
   inputsOf,
   outputOf,
+  rowsInTurn,
   whole,
   type Columns,
   type Graph,
@@ -12,14 +13,22 @@ import {
 
 /**
  * `rope-append`: turning q and k and appending k and v become one operation. `stacked`: matrices of one input whose products one
- * operation reads are multiplied as one matrix, the rows of the one below those of the other.
+ * operation reads are multiplied as one matrix, the rows of the one below those of the other. `gated-product`: a gate and what it lets
+ * through are multiplied as one matrix, and gated in the same operation.
  */
-export type Fusion = 'rope-append' | 'stacked'
+export type Fusion = 'rope-append' | 'gated-product' | 'stacked'
+
+/** Weights that become one. */
+export interface Stack {
+  readonly parts: readonly string[]
+  /** Rows that each part gives in turn; all of its rows at once when undefined. */
+  readonly inTurn: number | undefined
+}
 
 export interface Fused {
   readonly graph: Graph
-  /** Weights that the graph reads and the file has not: which weights stand in them, one below the other. */
-  readonly stacks: ReadonlyMap<string, readonly string[]>
+  /** Weights that the graph reads and the file has not: which weights stand in them. */
+  readonly stacks: ReadonlyMap<string, Stack>
 }
 
 /**
@@ -52,6 +61,7 @@ type OpOf<Name extends Operation['op']> = Extract<Operation, { op: Name }>
 
 const rules: readonly Rule[] = [
   { name: 'rope-append', match: turnAndAppend },
+  { name: 'gated-product', match: gateProducts },
   { name: 'stacked', match: stackInputs },
 ]
 
@@ -101,9 +111,25 @@ function turnAlike(a: OpOf<'rope'>, b: OpOf<'rope'>): boolean {
   )
 }
 
+// Two products of one input that are gated, and read by nobody else.
+function gateProducts(gated: Operation, rewriting: Rewriting): Replacement[] {
+  if (gated.op !== 'gated' || gated.out.cols % rowsInTurn !== 0) return []
+  const products = [gated.gate, gated.up].flatMap(({ value }) => {
+    const producer = rewriting.onlyReadBy(value, gated)
+    return producer?.op === 'matmul' && producer.out.cols === gated.out.cols ? [producer] : []
+  })
+  const [gate, up] = products
+  const key = gate && rewriting.stackKey(gate)
+  if (!gate || !up || gate === up || key === undefined || key !== rewriting.stackKey(up)) return []
+  const weight = rewriting.stack([gate.weight, up.weight], rowsInTurn)
+  const bias = gate.bias && up.bias && rewriting.stack([gate.bias, up.bias])
+  return [{ gone: [gate, up, gated], put: { ...gate, weight, bias, gate: gated.activation, out: gated.out } }]
+}
+
 // Products of one input that one operation reads columns of.
 function stackInputs(reader: Operation, rewriting: Rewriting): Replacement[] {
-  const products = columnsReadBy(reader).flatMap(({ value }) => {
+  const values = new Set(columnsReadBy(reader).map(({ value }) => value))
+  const products = [...values].flatMap((value) => {
     const producer = rewriting.onlyReadBy(value, reader)
     return producer?.op === 'matmul' ? [producer] : []
   })
@@ -158,7 +184,7 @@ function stack(
 
 /** A graph while rules change it. */
 class Rewriting {
-  readonly stacks = new Map<string, readonly string[]>()
+  readonly stacks = new Map<string, Stack>()
   readonly #result: Value
   readonly #layoutOf: (weight: string) => string | undefined
   #operations: readonly Operation[]
@@ -213,17 +239,17 @@ class Rewriting {
   }
 
   /** Equal for products that can be one; undefined for one that must stand alone. */
-  stackKey({ x, weight, bias, scale, add }: OpOf<'matmul'>): string | undefined {
+  stackKey({ x, weight, bias, scale, add, gate }: OpOf<'matmul'>): string | undefined {
     const matrix = this.#layoutOf(weight.weight)
     const vector = bias ? this.#layoutOf(bias.weight) : 'none'
-    if (add || matrix === undefined || vector === undefined) return undefined
+    if (add || gate || matrix === undefined || vector === undefined) return undefined
     return [x.id, scale, matrix, vector].join(' ')
   }
 
-  stack(parts: readonly WeightRef[]): WeightRef {
-    const names = parts.map(({ weight }) => weight)
-    const name = names.join(' ')
-    this.stacks.set(name, names)
+  stack(refs: readonly WeightRef[], inTurn?: number): WeightRef {
+    const parts = refs.map(({ weight }) => weight)
+    const name = parts.join(inTurn === undefined ? ' ' : ' in turn with ')
+    this.stacks.set(name, { parts, inTurn })
     return { weight: name }
   }
 

@@ -36,6 +36,9 @@ export interface StateRef {
 export type Activation =
   'silu' | 'gelu-tanh' | 'gelu' | 'sigmoid' | 'tanh' | 'relu-squared' | 'exp-neg-exp' | 'exp-neg-sigmoid'
 
+/** Rows of each of two matrices that are multiplied as one with a gate: a lane of the kernels has both sums of a result then. */
+export const rowsInTurn = 8
+
 /** Which row of a rope table a token takes: its position, or its way to the last token of the prefix, or its way from there. */
 export type RopeAxis = 'position' | 'prefix' | 'after-prefix'
 
@@ -72,7 +75,11 @@ export type Operation =
       eps: number
       out: Value
     }
-  /** out[t] = (weight * x[t] + bias) * scale + add[t] */
+  /**
+   * out[t] = (weight * x[t] + bias) * scale + add[t]. With `gate`, an activation, two matrices of out.cols rows in one:
+   * out[t] = gate(a) * b of their products (weight * x[t] + bias) * scale, without `add`. Their rows take turns, `rowsInTurn` of a
+   * and then as many of b, and so on; in the bias all of a is before all of b.
+   */
   | {
       op: 'matmul'
       weight: WeightRef
@@ -80,6 +87,7 @@ export type Operation =
       scale: number
       x: Value
       add: Value | undefined
+      gate?: Activation
       out: Value
     }
   /**

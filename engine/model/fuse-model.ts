@@ -23,9 +23,9 @@ export function fuseModel(
   // In the order of use, which is about the order in the file.
   const weights = new Map<string, WeightSource>()
   for (const { weight } of graph.operations.flatMap(weightsOf)) {
-    const parts = stacks.get(weight)
-    const source: WeightSource | undefined = parts
-      ? { kind: 'stacked', parts: parts.map(part) }
+    const stack = stacks.get(weight)
+    const source: WeightSource | undefined = stack
+      ? { kind: 'stacked', parts: stack.parts.map(part), inTurn: stack.inTurn }
       : built.weights.get(weight)
     if (!source) throw new EngineError('internal', `"${weight}" is used but comes from nowhere`)
     weights.set(weight, source)

@@ -21,8 +21,12 @@ export interface StoredSource {
 
 export type WeightSource =
   | StoredSource
-  /** Stored weights of one layout below each other; vectors one behind the other. */
-  | { readonly kind: 'stacked'; readonly parts: readonly StoredSource[] }
+  /** Stored weights of one layout below each other, or matrices of one height by turns of `inTurn` rows; vectors one behind the other. */
+  | {
+      readonly kind: 'stacked'
+      readonly parts: readonly StoredSource[]
+      readonly inTurn: number | undefined
+    }
   /** Numbers [rows, cols] that are computed, from vectors of the file or from none. */
   | {
       readonly kind: 'computed'
@@ -93,7 +97,7 @@ export function weightOf(
     case 'stored':
       return quantizer.convert(...storedWeight(checkpoint, label, source))
     case 'stacked':
-      return quantizer.convert(...stackedWeight(checkpoint, label, source.parts), source.parts.length)
+      return quantizer.convert(...stackedWeight(checkpoint, label, source), source.parts.length)
     case 'computed': {
       const { rows, cols } = source
       return computedWeight({ label, type: 'f32', rows, cols }, async () => {
@@ -140,11 +144,11 @@ function specOf(checkpoint: Checkpoint, label: string, source: StoredSource): We
   return rows === 1 ? { label, type, rows: 1, cols: count } : { label, type, rows: count, cols }
 }
 
-// Parts of one layout, so that the bytes of the whole are those of its parts in order.
+// Parts of one layout, so that the bytes of the whole are those of its parts.
 function stackedWeight(
   checkpoint: Checkpoint,
   label: string,
-  parts: readonly StoredSource[],
+  { parts, inTurn }: Extract<WeightSource, { kind: 'stacked' }>,
 ): [WeightSpec, ReadBytes] {
   const weights = parts.map((part) => storedWeight(checkpoint, label, part))
   const specs = weights.map(([spec]) => spec)
@@ -153,7 +157,32 @@ function stackedWeight(
   const total = (which: 'rows' | 'cols'): number => specs.reduce((sum, spec) => sum + spec[which], 0)
   const spec = first.rows === 1 ? { ...first, cols: total('cols') } : { ...first, rows: total('rows') }
   const pieces = weights.map(([{ type, rows, cols }, read]) => ({ read, size: rows * rowBytes(type, cols) }))
-  return [spec, concatenated(pieces)]
+  if (inTurn === undefined) return [spec, concatenated(pieces)]
+  const reads = weights.map(([, read]) => read)
+  return [spec, takingTurns(reads, inTurn * rowBytes(first.type, first.cols), first.rows / inTurn)]
+}
+
+// `runs` runs of so many bytes of each part in turn. Each part is read at once: a run is a few kilobytes only.
+function takingTurns(parts: readonly ReadBytes[], runBytes: number, runs: number): ReadBytes {
+  const round = parts.length * runBytes
+  let memory = new Uint8Array(0)
+  return async (offset, length, into) => {
+    const end = offset + length
+    const bytes = into?.subarray(0, length) ?? new Uint8Array(length)
+    const [from, to] = [Math.floor(offset / round), Math.min(runs, Math.ceil(end / round))]
+    const size = (to - from) * runBytes
+    if (memory.length < size) memory = new Uint8Array(size)
+    for (const [i, read] of parts.entries()) {
+      await readInto(memory.subarray(0, size), read, from * runBytes)
+      for (let run = from; run < to; run++) {
+        const start = run * round + i * runBytes
+        const [first, last] = [Math.max(offset, start), Math.min(end, start + runBytes)]
+        const at = (run - from) * runBytes - start
+        if (first < last) bytes.set(memory.subarray(at + first, at + last), first - offset)
+      }
+    }
+    return bytes
+  }
 }
 
 function concatenated(pieces: readonly { read: ReadBytes; size: number }[]): ReadBytes {

@@ -1,6 +1,7 @@
 // Every kernel with every type passes the shader compiler and fits its bindings, on a machine without any driver.
 import assert from 'node:assert/strict'
 import { quants } from '../../engine/backend/quants/table'
+import { variantName, type Variant } from '../../engine/backend/webgpu/compose'
 import { openNullDevice, type OpenDevice } from '../../engine/backend/webgpu/dawn'
 import { activations } from '../../engine/backend/webgpu/kernels/activations'
 import {
@@ -8,12 +9,15 @@ import {
   kernels,
   noShape,
   type DeviceTraits,
+  type Kernel,
   type Shape,
 } from '../../engine/backend/webgpu/kernels/table'
 import { Pipelines } from '../../engine/backend/webgpu/pipelines'
 import type { Activation } from '../../engine/graph/graph'
 import { EngineError } from '../../engine/protocol/errors'
 import { types } from './op-cases'
+
+const activationNames = Object.keys(activations) as Activation[]
 
 describe('all kernel variants', () => {
   let open: OpenDevice
@@ -25,14 +29,13 @@ describe('all kernel variants', () => {
   after(() => open.release())
 
   for (const kernel of kernels) {
-    const able = kernel.rounds ? types.filter((type) => quants[type].integers !== undefined) : types
-    for (const type of interfaces[kernel.op].quant ? able : types.slice(0, 1)) {
-      it(`${kernel.name} ${type} compiles, and runs on empty memory`, async () => {
+    for (const variant of variantsOf(kernel)) {
+      it(`${variantName(variant)} compiles, and runs on empty memory`, async () => {
         open.device.pushErrorScope('validation')
-        await pipelines.warm(kernel, type)
+        await pipelines.warm(variant)
         const error = await open.device.popErrorScope()
         assert.equal(error, null, error?.message)
-        const { pipeline } = await pipelines.get(kernel, type)
+        const { pipeline } = await pipelines.get(variant)
         assert.equal(pipeline.label.length > 0, true)
       })
     }
@@ -57,7 +60,6 @@ describe('all kernel variants', () => {
 })
 
 describe('the kernel table', () => {
-  const activationNames = Object.keys(activations) as Activation[]
   const widths = [undefined, [4, 4], [8, 8], [4, 8], [8, 32], [16, 16], [32, 32], [32, 64], [64, 64]] as const
   const devices: DeviceTraits[] = widths.flatMap((width) => {
     const subgroups = width && { min: width[0], max: width[1] }
@@ -117,3 +119,14 @@ describe('the kernel table', () => {
     assert.equal(new Set(kernels.map((row) => row.name)).size, kernels.length)
   })
 })
+
+// A gate stands apart from the type, so one type meets them all.
+function variantsOf(kernel: Kernel): Variant[] {
+  const { quant, gates } = interfaces[kernel.op]
+  const able = kernel.rounds ? types.filter((type) => quants[type].integers !== undefined) : types
+  const [first = 'f32'] = able
+  return [
+    ...(quant ? able : [first]).map((type): Variant => ({ kernel, type, activation: '' })),
+    ...(gates && !kernel.rounds ? activationNames : []).map((activation) => ({ kernel, type: first, activation })),
+  ]
+}

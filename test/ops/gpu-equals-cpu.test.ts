@@ -10,7 +10,16 @@ import { WebGpuBackend, type WebGpuOptions } from '../../engine/backend/webgpu/w
 import { tensorTypes, type TensorType } from '../../engine/format/ggml-types'
 import { attentionCases, farAttentionCases } from './attention-cases'
 import type { OpCase } from './op-case'
-import { bandCase, embedCase, matmulCases, otherCases, roundingCases, types } from './op-cases'
+import {
+  bandCase,
+  embedCase,
+  gatedBandCase,
+  gatedMatmulCases,
+  matmulCases,
+  otherCases,
+  roundingCases,
+  types,
+} from './op-cases'
 import { difference, runCase } from './run-case'
 
 describe('gpu equals cpu', () => {
@@ -43,8 +52,10 @@ describe('gpu equals cpu', () => {
   for (const type of types) {
     it(`matmul ${type}`, async () => {
       for (const kernel of kernels.filter((row) => row.op === 'matmul')) {
-        const cases = kernel.rounds ? roundingCases : matmulCases
-        const rows = cases(type, kernel.name.startsWith('matvec') ? 'one' : 'many')
+        const tokens = kernel.name.startsWith('matvec') ? 'one' : 'many'
+        const rows = kernel.rounds
+          ? roundingCases(type, tokens)
+          : [...matmulCases(type, tokens), ...gatedMatmulCases(type, tokens)]
         const runnable = rows.filter((row) => kernel.can(matmulShape(row), traits))
         // Kernels for 8 lanes are the only ones that an adapter may be too narrow for.
         const tooNarrow = kernel.name.endsWith('lanes-8') && (traits.subgroups?.min ?? 0) < 8
@@ -62,9 +73,8 @@ describe('gpu equals cpu', () => {
   for (const type of types) {
     it(`${type} in bands`, async () => {
       const cols = tensorTypes[type].block === 256 ? 768 : 576
-      await check([bandCase(type, [1]), bandCase(type, [7, 2]), embedCase(type, 501, cols)], {
-        maxBindingBytes: 65536,
-      })
+      const bands = [[1], [7, 2]].flatMap((tokens) => [bandCase(type, tokens), gatedBandCase(type, tokens)])
+      await check([...bands, embedCase(type, 501, cols)], { maxBindingBytes: 65536 })
     })
 
     it(`embed ${type}`, async () => {

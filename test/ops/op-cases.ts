@@ -1,6 +1,6 @@
 // The table of operations and shapes that every backend is compared on. To cover a new operation, add rows here.
 import { tensorTypes, type TensorType } from '../../engine/format/ggml-types'
-import { GraphBuilder, type RopeAxis } from '../../engine/graph/graph'
+import { GraphBuilder, type Activation, type RopeAxis } from '../../engine/graph/graph'
 import { attentionCases, farAttentionCases } from './attention-cases'
 import { elementwiseCases } from './elementwise-cases'
 import { input, inputRows, manySteps, opCase, range, type OpCase } from './op-case'
@@ -46,6 +46,21 @@ export function roundingCases(type: TensorType, tokens: 'one' | 'many'): OpCase[
     }),
     ...rows.map((row) => ({ ...row, name: `${row.name}, activations to round`, tolerance: 4e-5 })),
   ]
+}
+
+/** Two matrices in one, whose products are gated: the shapes of `matmulCases` with rows in whole turns. */
+export function gatedMatmulCases(type: TensorType, tokens: 'one' | 'many'): OpCase[] {
+  const cols = { 1: 50, 32: 96, 256: 256 }[tensorTypes[type].block] ?? 256
+  return [
+    gatedMatmulCase(type, 8, cols, tokens === 'one' ? [1] : [2, 1, 7], { gate: 'silu', bias: false }),
+    gatedMatmulCase(type, 40, 768, tokens === 'one' ? [1] : [2, 7, 33], { gate: 'gelu-tanh', bias: true }),
+    gatedMatmulCase(type, 24, 768, tokens === 'one' ? [1] : [2, 1], { gate: 'gelu', bias: true }),
+  ]
+}
+
+/** A gated product that needs several bands when a binding holds 64 KiB. */
+export function gatedBandCase(type: TensorType, tokens: number[]): OpCase {
+  return gatedMatmulCase(type, 248, 768, tokens, { gate: 'silu', bias: true })
 }
 
 /** A matrix that needs several bands when a binding holds 64 KiB. */
@@ -126,6 +141,38 @@ function matmulCase(
       x: { type: 'f32', rows: inputRows, cols },
       ...(extra.add ? { add: { type: 'f32', rows: inputRows, cols: rows } } : {}),
       ...(extra.bias ? { bias: { type: 'f32', rows: 1, cols: rows } } : {}),
+    },
+    maxTokens: Math.max(...tokens),
+    steps: tokens.map((count, index) => ({ tokens: range(count, index), position: 0 })),
+  })
+}
+
+/** `rows` of the result; the matrix has twice as many. */
+function gatedMatmulCase(
+  type: TensorType,
+  rows: number,
+  cols: number,
+  tokens: number[],
+  { gate, bias }: { gate: Activation; bias: boolean },
+): OpCase {
+  const g = new GraphBuilder()
+  const x = input(g, 'x', cols, 0.2)
+  const out = g.value('tokens', rows, 'gated')
+  g.push({
+    op: 'matmul',
+    weight: { weight: 'w' },
+    bias: bias ? { weight: 'bias' } : undefined,
+    scale: bias ? 0.7 : 1,
+    x,
+    add: undefined,
+    gate,
+    out,
+  })
+  return opCase(`matmul ${type} ${rows}x${cols} gated by ${gate}${bias ? ' +bias' : ''}`, 'matmul', g, out, {
+    weights: {
+      w: { type, rows: 2 * rows, cols },
+      x: { type: 'f32', rows: inputRows, cols },
+      ...(bias ? { bias: { type: 'f32', rows: 1, cols: 2 * rows } } : {}),
     },
     maxTokens: Math.max(...tokens),
     steps: tokens.map((count, index) => ({ tokens: range(count, index), position: 0 })),

@@ -32,7 +32,16 @@ import { checkTogether, takesTogether } from '../check-together'
 import { checkSameShape } from '../check-same-shape'
 import { chooseToken, type TokenChoice } from '../choose-token'
 import type { KernelTime, Profile } from '../profile'
-import { add, joinHeads, l2Norm, multiply, scaleByPosition, scaleColumns, softcap } from './elementwise-ops'
+import {
+  add,
+  gatedProduct,
+  joinHeads,
+  l2Norm,
+  multiply,
+  scaleByPosition,
+  scaleColumns,
+  softcap,
+} from './elementwise-ops'
 import {
   layerNorm,
   rmsNorm,
@@ -45,10 +54,13 @@ import {
 } from './ops'
 import { PlainStorage } from './plain-storage'
 import { addBonus, keepLast, shiftMix, wkv4, wkv5, wkv7 } from './recurrent-ops'
-import { valuesOf, type CpuStorage, type CpuTensor } from './storage'
+import { valuesOf, type CpuStorage, type CpuTensor, type Epilogue } from './storage'
 
 /** Longest stretch of work without a look at the event loop, in milliseconds. */
 const patience = 8
+
+/** Of sums that something else is done to. */
+const plainProduct: Epilogue = { bias: undefined, scale: 1, add: undefined }
 
 /** Larger than a processor's caches. */
 const copiedBytes = 128 * 2 ** 20
@@ -322,8 +334,14 @@ class CpuExecutable implements Executable {
         )
       }
       case 'matmul': {
-        const { weight, bias, scale, x, add, out } = operation
+        const { weight, bias, scale, x, add, gate, out } = operation
         const rows = this.#rows(x.rows, step)
+        if (gate) {
+          const product = (sums: Float32Array): Work =>
+            this.storage.matmul(this.#tensor(weight), slot(x), rows, plainProduct, sums)
+          const gated = { activation: gate, bias: bias && this.#vector(bias), scale, rows, cols: out.cols }
+          return gatedProduct(product, gated, slot(out))
+        }
         const epilogue = { bias: bias && this.#vector(bias), scale, add: add && slot(add) }
         return this.storage.matmul(this.#tensor(weight), slot(x), rows, epilogue, slot(out))
       }

@@ -1,5 +1,5 @@
 // Operations that treat each value, column or head by itself, as plain loops over float32 arrays. Part of the reference, as ops.ts is.
-import type { Activation } from '../../graph/graph'
+import { rowsInTurn, type Activation } from '../../graph/graph'
 import type { ColumnsOf, Work } from './ops'
 
 /** out = activation(x) over `count` values */
@@ -23,6 +23,36 @@ export function* gated(
     const gates = row * gate.stride + gate.from
     const ups = row * up.stride + up.from
     for (let j = 0; j < cols; j++) out[row * cols + j] = f(gate.x[gates + j]!) * up.x[ups + j]!
+  }
+  yield
+}
+
+/**
+ * As `matmul` with a gate: out [rows, cols] of what `product` writes, [rows, 2 * cols], 8 columns of the gate before the 8 of what
+ * it lets through.
+ */
+export function* gatedProduct(
+  product: (sums: Float32Array) => Work,
+  shape: {
+    activation: Activation
+    bias: Float32Array | undefined
+    scale: number
+    rows: number
+    cols: number
+  },
+  out: Float32Array,
+): Work {
+  const { activation, bias, scale, rows, cols } = shape
+  const f = activations[activation]
+  const sums = new Float32Array(rows * 2 * cols)
+  yield* product(sums)
+  for (let row = 0; row < rows; row++) {
+    for (let j = 0; j < cols; j++) {
+      const at = (row * cols + Math.floor(j / rowsInTurn) * rowsInTurn) * 2 + (j % rowsInTurn)
+      const gate = (sums[at]! + (bias?.[j] ?? 0)) * scale
+      const up = (sums[at + rowsInTurn]! + (bias?.[cols + j] ?? 0)) * scale
+      out[row * cols + j] = f(gate) * up
+    }
   }
   yield
 }

@@ -2,6 +2,7 @@
 import type { TensorType } from '../../format/ggml-types'
 import {
   isPerSequence,
+  rowsInTurn,
   type Operation,
   type RopeAxis,
   type Rows,
@@ -112,13 +113,16 @@ export function lower(
       )
     }
     case 'matmul': {
-      const { x, bias, scale, add, out } = operation
+      const { x, bias, scale, add, gate, out } = operation
       const weight = tensor(operation.weight)
-      if (weight.cols !== x.cols || weight.rows !== out.cols) {
+      if (weight.cols !== x.cols || weight.rows !== out.cols * (gate ? 2 : 1)) {
         throw new EngineError(
           'internal',
           `${weight.label} is [${weight.rows}, ${weight.cols}], "${x.label}" has ${x.cols} columns and "${out.label}" ${out.cols}`,
         )
+      }
+      if (gate && weight.bands.some(({ firstRow, rows }) => (firstRow | rows) % (2 * rowsInTurn) !== 0)) {
+        throw new EngineError('internal', `${weight.label} has rows of a gate apart from those it belongs to`)
       }
       return weight.bands.map((band) =>
         launch(
@@ -128,13 +132,18 @@ export function lower(
             weight.cols,
             weight.chunks,
             band.firstRow,
-            weight.rows,
+            out.cols,
             bias ? 1 : 0,
             add ? 1 : 0,
             floatBits(scale),
           ],
           [...planes(band), slot(x), bias ? vector(bias) : nothing, add ? slot(add) : nothing, slot(out)],
-          { rows: band.rows, cols: weight.cols, integers: quants[weight.type].integers !== undefined },
+          {
+            rows: band.rows,
+            cols: weight.cols,
+            integers: quants[weight.type].integers !== undefined,
+            activation: gate ?? '',
+          },
           weight.type,
         ),
       )

@@ -1,8 +1,7 @@
 // Compiles each kernel variant once, and turns the compiler's messages into an error that names kernel and line.
-import type { TensorType } from '../../format/ggml-types'
 import { EngineError } from '../../protocol/errors'
-import { compose, variantName } from './compose'
-import { interfaces, type Kernel, type OpName } from './kernels/table'
+import { compose, variantName, type Variant } from './compose'
+import { interfaces, type OpName } from './kernels/table'
 import { bufferUsage, computeStage } from './usage'
 
 export interface Pipeline {
@@ -25,20 +24,21 @@ export class Pipelines {
   }
 
   /** Throws `internal` with the kernel's name and the line when the shader does not compile. */
-  get(kernel: Kernel, type: TensorType): Promise<Pipeline> {
-    const name = variantName(kernel, type)
+  get(variant: Variant): Promise<Pipeline> {
+    const { kernel } = variant
+    const name = variantName(variant)
     let pipeline = this.#pipelines.get(name)
     if (!pipeline) {
-      pipeline = this.compile(name, kernel.op, compose(kernel, type), kernel.constants)
+      pipeline = this.compile(name, kernel.op, compose(variant), kernel.constants)
       this.#pipelines.set(name, pipeline)
     }
     return pipeline
   }
 
   /** Compiles what is not compiled yet, and runs one workgroup of it on empty memory: some drivers compile only then. Throws as `get`. */
-  async warm(kernel: Kernel, type: TensorType): Promise<void> {
-    if (this.#pipelines.has(variantName(kernel, type))) return
-    this.#runOnce(kernel.op, await this.get(kernel, type))
+  async warm(variant: Variant): Promise<void> {
+    if (this.#pipelines.has(variantName(variant))) return
+    this.#runOnce(variant.kernel.op, await this.get(variant))
   }
 
   #runOnce(op: OpName, { pipeline, layout }: Pipeline): void {

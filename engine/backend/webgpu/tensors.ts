@@ -1,6 +1,6 @@
 // Weights and states on the GPU: matrices in two aligned planes, cut into bands of rows that a binding can hold.
 import { tensorTypes, type TensorType } from '../../format/ggml-types'
-import type { StateType } from '../../graph/graph'
+import { rowsInTurn, type StateType } from '../../graph/graph'
 import { EngineError } from '../../protocol/errors'
 import type { ReadBytes, Tensor, WeightSpec } from '../backend'
 import type { PartReader } from '../part-reader'
@@ -27,11 +27,16 @@ export interface GpuTensor extends Tensor {
   readonly bands: readonly [Band, ...Band[]]
 }
 
-/** Rows of one band so that each plane fits `maxBindingBytes`; even, because two rows share a word of half-float scales. */
+/**
+ * Rows of one band so that each plane fits `maxBindingBytes`: a gate's rows together with those it belongs to where so many fit, else
+ * even, because two rows share a word of half-float scales.
+ */
 export function rowsPerBand(type: TensorType, cols: number, maxBindingBytes: number): number {
   const { quantWords, scaleBytes } = quants[type]
   const perRow = Math.ceil(cols / chunkValues) * Math.max(quantWords * 4, scaleBytes)
-  return Math.floor(maxBindingBytes / perRow / 2) * 2
+  const most = Math.floor(maxBindingBytes / perRow)
+  const step = most < 2 * rowsInTurn ? 2 : 2 * rowsInTurn
+  return most - (most % step)
 }
 
 /** Memory that a part passes on its way to the device, the same for every part. */

@@ -24,7 +24,7 @@ import { PartReader } from '../part-reader'
 import type { KernelChoices } from '../kernel-choice'
 import type { Profile } from '../profile'
 import { situationOf } from './choose-kernels'
-import { variantName } from './compose'
+import { variantName, type Variant } from './compose'
 import { copyBandwidth } from './copy-bandwidth'
 import type { OpenDevice } from './dawn'
 import { interfaces, kernels, type Kernel, type OpName } from './kernels/table'
@@ -69,7 +69,7 @@ export interface WebGpuOptions {
 }
 
 /** A launch costs 10 to 20 microseconds on a software adapter, as much as half a small matrix. */
-export const webgpuFusions: ReadonlySet<Fusion> = new Set<Fusion>(['rope-append', 'stacked'])
+export const webgpuFusions: ReadonlySet<Fusion> = new Set<Fusion>(['rope-append', 'gated-product', 'stacked'])
 
 /** Bytes of weights that may wait for the device, in memory beside the model's, while it compiles shaders. */
 const mostUnfinished = 16 << 20
@@ -217,7 +217,7 @@ export class WebGpuBackend implements Backend {
     const launches = plan.operations.flatMap((operation) => lower(operation, plan, shapes))
     for (const { launch, kernel } of this.#chosen(launches)) {
       // What fails, `compile` meets again.
-      this.#pipelines.warm(kernel, launch.type).catch(() => undefined)
+      this.#pipelines.warm(variantOf(launch, kernel)).catch(() => undefined)
     }
   }
 
@@ -355,7 +355,7 @@ export class WebGpuBackend implements Backend {
       this.#chosen(launches).map(async ({ launch, kernel }) => ({
         launch,
         kernel,
-        pipeline: await this.#pipelines.get(kernel, launch.type),
+        pipeline: await this.#pipelines.get(variantOf(launch, kernel)),
       })),
     )
   }
@@ -759,12 +759,16 @@ function quantizedOf(dispatches: readonly Dispatch[], plan: Plan): number {
   )
 }
 
+function variantOf({ type, shape }: Launch, kernel: Kernel): Variant {
+  return { kernel, type, activation: shape.activation }
+}
+
 function described({ launch, kernel }: Dispatch): { kernel: string; weightBytes: number } {
   const { op, type, shape } = launch
   // Of an embedding only the rows of the step's tokens are read.
   const reads = interfaces[op].quant && op !== 'embed'
   return {
-    kernel: variantName(kernel, type),
+    kernel: variantName(variantOf(launch, kernel)),
     weightBytes: reads ? byteLength(type, shape.rows * shape.cols) : 0,
   }
 }

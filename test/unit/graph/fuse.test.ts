@@ -4,6 +4,7 @@ import { fuse, type Fusion } from '../../../engine/graph/fuse'
 import {
   GraphBuilder,
   outputOf,
+  whole,
   type Graph,
   type RopeAxis,
   type StateType,
@@ -58,16 +59,50 @@ const rows: readonly [string, Block, string, string][] = [
   ['a cache of blocks', { cache: 'q8_0' }, 'embed matmul rope-append attention', 'q k v'],
 ]
 
+interface GatedBlock {
+  readonly cols?: number
+  readonly bias?: 'gate up' | 'up'
+  readonly upScale?: number
+  /** A second reader of the product that is let through. */
+  readonly reader?: true
+  /** Columns of one product, as some files have it. */
+  readonly packed?: true
+  readonly layout?: (weight: string) => string | undefined
+  readonly wanted?: readonly Fusion[]
+}
+
+// The same for a gate.
+const gatedRows: readonly [string, GatedBlock, string, string][] = [
+  ['a gate', {}, 'embed matmul', 'gate up by 8'],
+  ['a gate with biases', { bias: 'gate up' }, 'embed matmul', 'gate up by 8, gate.b up.b'],
+  ['stacking only', { wanted: ['stacked'] }, 'embed matmul gated', 'gate up'],
+  ['turns that do not come out even', { cols: 20 }, 'embed matmul gated', 'gate up'],
+  ['a bias of one', { bias: 'up' }, 'embed matmul matmul gated', ''],
+  ['two scales', { upScale: 2 }, 'embed matmul matmul gated', ''],
+  ['two types', { layout: (weight) => weight }, 'embed matmul matmul gated', ''],
+  ['somebody else reads the product', { reader: true }, 'embed matmul matmul gated add', ''],
+  ['a product that both are columns of', { packed: true }, 'embed matmul gated', ''],
+]
+
 describe('fuse', () => {
-  for (const [name, block, operations, stacks] of rows) it(name, () => check(block, operations, stacks))
+  for (const [name, block, operations, stacks] of rows)
+    it(name, () => check(build(block), block, operations, stacks))
+  for (const [name, block, operations, stacks] of gatedRows)
+    it(name, () => check(buildGated(block), block, operations, stacks))
 })
 
-function check(block: Block, operations: string, stacks: string): void {
-  const { wanted = ['rope-append', 'stacked'], layout = () => 'q4_0' } = block
-  const graph = build(block)
+function check(
+  graph: Graph,
+  { wanted = ['rope-append', 'gated-product', 'stacked'], layout = () => 'q4_0' }: Block | GatedBlock,
+  operations: string,
+  stacks: string,
+): void {
   const fused = fuse(graph, new Set(wanted), layout)
   assert.equal(fused.graph.operations.map(({ op }) => op).join(' '), operations)
-  assert.equal([...fused.stacks.values()].map((names) => names.join(' ')).join(', '), stacks)
+  const found = [...fused.stacks.values()].map(({ parts, inTurn }) =>
+    [...parts, ...(inTurn === undefined ? [] : [`by ${inTurn}`])].join(' '),
+  )
+  assert.equal(found.join(', '), stacks)
   assert.equal(fused.graph.result, graph.result)
   // Throws nothing only when every value is computed before it is read.
   const { slotOf } = makePlan(fused.graph, { maxTokens: 4, outputs: 'last' })
@@ -119,5 +154,31 @@ function build({ bias = '', axis = 'position', keyTable = 'angles', reader, cach
   if (!reader) return g.build(mixed)
   const sum = g.value('tokens', 32, 'sum')
   g.push({ op: 'add', x: mixed, scale: 1, y: reader === 'q' ? q : turned, out: sum })
+  return g.build(sum)
+}
+
+function buildGated({ cols = 24, bias, upScale = 1, reader, packed }: GatedBlock): Graph {
+  const g = new GraphBuilder()
+  const x = g.value('tokens', 32, 'x')
+  g.push({ op: 'embed', table: { weight: 'table' }, scale: 1, out: x })
+  const multiply = (name: string, width: number, scale: number): Value => {
+    const out = g.value('tokens', width, name)
+    const ref = bias?.includes(name) ? { weight: `${name}.b` } : undefined
+    g.push({ op: 'matmul', weight: { weight: name }, bias: ref, scale, x, add: undefined, out })
+    return out
+  }
+  const out = g.value('tokens', cols, 'gated')
+  if (packed) {
+    const both = multiply('gate and up', 2 * cols, 1)
+    const [gate, up] = [0, cols].map((from) => ({ value: both, from }))
+    if (gate && up) g.push({ op: 'gated', activation: 'silu', gate, up, out })
+    return g.build(out)
+  }
+  const gate = multiply('gate', cols, 1)
+  const up = multiply('up', cols, upScale)
+  g.push({ op: 'gated', activation: 'silu', gate: whole(gate), up: whole(up), out })
+  if (!reader) return g.build(out)
+  const sum = g.value('tokens', cols, 'sum')
+  g.push({ op: 'add', x: up, scale: 1, y: out, out: sum })
   return g.build(sum)
 }

@@ -9,27 +9,36 @@ import { openCheckpoint } from '../../../engine/format/open-checkpoint'
 import { buildModel } from '../../../engine/model/build-model'
 import { fuseModel } from '../../../engine/model/fuse-model'
 import { loadModel } from '../../../engine/model/model'
-import { relativeDifference, tinyModel } from '../../arch/tiny-models'
+import { relativeDifference, tinyModels, tinyRwkv, type TinyCheckpoint } from '../../arch/tiny-models'
 
 const live = new AbortController().signal
 
 // The model, what comes before its layers, a layer, and what comes after them.
 const rows: readonly [string, string, string, string][] = [
   ['llama-q4_0', 'embed', llamaLayer(), head()],
-  ['llama-f16-biases', 'embed', llamaLayer(), head()],
-  ['qwen2-f32', 'embed', llamaLayer(), head()],
-  ['minicpm-f32', 'embed', llamaLayer(), head()],
+  // A width that is no multiple of the rows that gates take turns by.
+  ['llama-f16-biases', 'embed', llamaLayer('matmul gated'), head()],
+  ['qwen2-q5_1', 'embed', llamaLayer(), head()],
+  ['minicpm-q8_0-inverse', 'embed', llamaLayer(), head()],
   ['phi3-q4_0', 'embed', llamaLayer(), head()],
   [
-    'gemma2-f32',
+    'gemma2-q8_0-defaults',
     'embed',
-    'rms-norm matmul rope-append attention matmul rms-norm add rms-norm matmul gated matmul rms-norm add',
+    'rms-norm matmul rope-append attention matmul rms-norm add rms-norm matmul matmul rms-norm add',
     `${head()} softcap`,
   ],
+  // Its gates let through what is no product.
   [
-    'qwen3-f32',
+    'rwkv/pth-5.2-bf16',
+    'embed layer-norm',
+    'layer-norm shift-mix matmul shift-mix matmul shift-mix matmul wkv-5 layer-norm shift-mix matmul gated keep-last matmul ' +
+      'layer-norm shift-mix shift-mix keep-last matmul activate matmul matmul gated add',
+    'select-outputs layer-norm matmul',
+  ],
+  [
+    'qwen3-q8_0',
     'embed',
-    'rms-norm matmul matmul matmul rms-norm rms-norm rope-append attention matmul rms-norm matmul gated matmul',
+    'rms-norm matmul matmul matmul rms-norm rms-norm rope-append attention matmul rms-norm matmul matmul',
     head(),
   ],
 ]
@@ -42,8 +51,14 @@ describe('fused models', () => {
   }
 })
 
-function llamaLayer(): string {
-  return 'rms-norm matmul rope-append attention matmul rms-norm matmul gated matmul'
+function llamaLayer(gated = 'matmul'): string {
+  return `rms-norm matmul rope-append attention matmul rms-norm ${gated} matmul`
+}
+
+function tiny(name: string): TinyCheckpoint {
+  const found = [...tinyModels(), ...tinyRwkv()].find((model) => model.name === name)
+  if (found) return found
+  throw new Error(`no tiny model ${name}`)
 }
 
 function head(): string {
@@ -51,11 +66,11 @@ function head(): string {
 }
 
 async function checkLayer(name: string, before: string, layer: string, after: string): Promise<void> {
-  const checkpoint = await openCheckpoint(tinyModel(name).path)
+  const checkpoint = await openCheckpoint(tiny(name).path)
   try {
     const { graph } = fuseModel(await buildModel(checkpoint, undefined), checkpoint, webgpuFusions)
     const found = graph.operations.map(({ op }) => op).join(' ')
-    const layers = (found.match(/attention/g) ?? []).length
+    const layers = (found.match(/attention|wkv-5/g) ?? []).length
     assert.ok(layers > 0)
     assert.equal(found, [before, ...Array<string>(layers).fill(layer), after].join(' '))
   } finally {
@@ -71,7 +86,7 @@ async function checkLogits(name: string): Promise<void> {
 }
 
 async function logits(name: string, backend: Backend): Promise<Float32Array> {
-  const { path, tokens } = tinyModel(name)
+  const { path, tokens } = tiny(name)
   const checkpoint = await openCheckpoint(path)
   try {
     using model = await loadModel({ checkpoint, backend, log: silentLog, progress: noProgress }, live)

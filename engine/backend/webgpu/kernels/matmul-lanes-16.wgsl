@@ -69,8 +69,8 @@ fn main(
   let sums = array<vec4f, 16>(s0, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s14, s15);
   let tokens = min(16u, step.n_tokens - token);
   for (var t = 0u; t < tokens; t++) {
-    for (var r = 0u; r < 4u; r++) {
-      if (rows[r] < params.rows) { store(rows[r], token + t, sums[t][r]); }
+    for (var r = 0u; r < 4u; r += 2u) {
+      store_pair(rows[r], token + t, sums[t][r], sums[t][r + 1u]);
     }
   }
 }

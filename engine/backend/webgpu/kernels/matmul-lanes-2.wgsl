@@ -98,9 +98,6 @@ fn main(
     a1 = fma(wa7, v71, a1);
     b1 = fma(wb7, v71, b1);
   }
-  if (row < params.rows) { store(row, 0u, dot(a0, vec4f(1.0))); }
-  if (row + 8u < params.rows) { store(row + 8u, 0u, dot(b0, vec4f(1.0))); }
-  if (step.n_tokens < 2u) { return; }
-  if (row < params.rows) { store(row, 1u, dot(a1, vec4f(1.0))); }
-  if (row + 8u < params.rows) { store(row + 8u, 1u, dot(b1, vec4f(1.0))); }
+  store_pair(row, 0u, dot(a0, vec4f(1.0)), dot(b0, vec4f(1.0)));
+  if (step.n_tokens > 1u) { store_pair(row, 1u, dot(a1, vec4f(1.0)), dot(b1, vec4f(1.0))); }
 }

@@ -23,7 +23,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
   let my_token = thread / 4u;
   let my_values = (thread % 4u) * 8u;
   let token = min(first_token + my_token, step.n_tokens - 1u);
-  let r = thread % 16u;
+  // A thread has rows r, r + 8, r + 32 and r + 40; its neighbors read other banks.
+  let r = thread % 16u / 8u * 16u + thread % 8u;
   let t = thread / 16u;
   var sum0 = vec4f();
   var sum1 = vec4f();
@@ -50,7 +51,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     workgroupBarrier();
     for (var i = 0u; i < values; i++) {
       let at = i * row_stride + r;
-      let v = vec4f(weight_tile[at], weight_tile[at + 16u], weight_tile[at + 32u], weight_tile[at + 48u]);
+      let v = vec4f(weight_tile[at], weight_tile[at + 8u], weight_tile[at + 32u], weight_tile[at + 40u]);
       let xt = i * token_stride + t;
       sum0 = fma(v, vec4f(x_tile[xt]), sum0);
       sum1 = fma(v, vec4f(x_tile[xt + 8u]), sum1);
@@ -67,7 +68,6 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
 
 fn store_rows(row: u32, token: u32, sums: vec4f) {
   if (token >= step.n_tokens) { return; }
-  for (var i = 0u; i < 4u; i++) {
-    if (row + 16u * i < params.rows) { store(row + 16u * i, token, sums[i]); }
-  }
+  store_pair(row, token, sums.x, sums.y);
+  store_pair(row + 32u, token, sums.z, sums.w);
 }

@@ -50,6 +50,5 @@ fn main(
     a = fma(weights4(wa, 7u), v7, a);
     b = fma(weights4(wb, 7u), v7, b);
   }
-  if (row < params.rows) { store(row, 0u, dot(a, vec4f(1.0))); }
-  if (row + 8u < params.rows) { store(row + 8u, 0u, dot(b, vec4f(1.0))); }
+  store_pair(row, 0u, dot(a, vec4f(1.0)), dot(b, vec4f(1.0)));
 }

@@ -33,6 +33,8 @@ import matmulIntegers from './matmul-integers.wgsl'
 import matmulLanes from './matmul-lanes.wgsl'
 import matmulLanes2 from './matmul-lanes-2.wgsl'
 import matmulLanes16 from './matmul-lanes-16.wgsl'
+import matmulStore from './matmul-store.wgsl'
+import matmulStoreGated from './matmul-store-gated.wgsl'
 import matmulTile from './matmul-tile.wgsl'
 import matvecIntegers from './matvec-integers.wgsl'
 import matvecLanes from './matvec-lanes.wgsl'
@@ -140,12 +142,15 @@ export interface Kernel {
   grid(shape: Shape, tokens: number): readonly [number, number]
 }
 
-/** Storage bindings of an operation in order, after step (0) and params (1); `quant` ones start with quants and scales. */
+/**
+ * Storage bindings of an operation in order, after step (0) and params (1); `quant` ones start with quants and scales, `gates` ones
+ * may have an activation in what they do with their sums.
+ */
 export const interfaces: Readonly<
-  Record<OpName, { quant: boolean; bind: Readonly<Record<string, 'read' | 'write'>> }>
+  Record<OpName, { quant: boolean; gates?: true; bind: Readonly<Record<string, 'read' | 'write'>> }>
 > = {
   embed: { quant: true, bind: { tokens: 'read', y: 'write' } },
-  matmul: { quant: true, bind: { x: 'read', bias: 'read', add: 'read', y: 'write' } },
+  matmul: { quant: true, gates: true, bind: { x: 'read', bias: 'read', add: 'read', y: 'write' } },
   quantize: { quant: false, bind: { x: 'read', quantized: 'write' } },
   'rms-norm': { quant: false, bind: { x: 'read', weight: 'read', y: 'write' } },
   'layer-norm': { quant: false, bind: { x: 'read', weight: 'read', bias: 'read', y: 'write' } },
@@ -221,6 +226,11 @@ export const interfaces: Readonly<
   'choose-token': { quant: false, bind: { best: 'read', chosen: 'write' } },
 }
 
+/** The end of a kernel of matrices: what becomes of its sums, without a gate or with one. */
+export function storeText(activation: Activation | ''): string {
+  return activation === '' ? matmulStore : activations[activation] + matmulStoreGated
+}
+
 /** How attention reads each type of cache, four values at a time. */
 const caches: Readonly<Record<StateType, string>> = { f32: cacheF32, f16: cacheF16, q8_0: cacheQ8 }
 
@@ -268,12 +278,12 @@ export const kernels: readonly Kernel[] = [
     when: (_, d) => !isFewLanes(d),
     can: (s, d) => s.maxTokens === 1 && s.cols % 32 === 0 && hasLanes(d, 4) && d.subgroupId,
     enable: ['subgroups'],
-    grid: (s) => fold(s.rows / 4),
+    grid: (s) => fold(Math.ceil(s.rows / 16) * 4),
   }),
   kernel('matvec-workgroup', 'matmul', matmulInterface + matvecWorkgroup, {
     when: (s, d) => s.cols % 32 !== 0 || !hasLanes(d, 4) || (!isFewLanes(d) && !d.subgroupId),
     can: (s) => s.maxTokens === 1,
-    grid: (s) => fold(s.rows),
+    grid: (s) => fold(Math.ceil(s.rows / 16) * 8),
   }),
   kernel('matmul-2-lanes-4', 'matmul', matmulInterface + lanes4 + matmulLanes2, {
     when: (_, d) => isFewLanes(d) && !hasLanes(d, 8),
@@ -519,7 +529,7 @@ function hasLanes(device: DeviceTraits, lanes: number): boolean {
 }
 
 function takesIntegers(shape: Shape, device: DeviceTraits): boolean {
-  return shape.integers && shape.cols % 32 === 0 && device.packedDot
+  return shape.integers && shape.activation === '' && shape.cols % 32 === 0 && device.packedDot
 }
 
 // 4 and 8 are the vector registers of a CPU, where loads cost more than lanes; GPUs have 16 and more.
