@@ -14,9 +14,10 @@ import {
 /**
  * `rope-append`: turning q and k and appending k and v become one operation. `stacked`: matrices of one input whose products one
  * operation reads are multiplied as one matrix, the rows of the one below those of the other. `gated-product`: a gate and what it lets
- * through are multiplied as one matrix, and gated in the same operation.
+ * through are multiplied as one matrix, and gated in the same operation. `normed-product`: products norm
+ * what they multiply.
  */
-export type Fusion = 'rope-append' | 'gated-product' | 'stacked'
+export type Fusion = 'rope-append' | 'gated-product' | 'stacked' | 'normed-product'
 
 /** Weights that become one. */
 export interface Stack {
@@ -63,6 +64,7 @@ const rules: readonly Rule[] = [
   { name: 'rope-append', match: turnAndAppend },
   { name: 'gated-product', match: gateProducts },
   { name: 'stacked', match: stackInputs },
+  { name: 'normed-product', match: normInputs },
 ]
 
 // rope(q), rope(k), append(k), append(v) before an attention.
@@ -142,6 +144,21 @@ function stackInputs(reader: Operation, rewriting: Rewriting): Replacement[] {
   const moved = (columns: Columns): Columns =>
     stacks.map(({ columnsOf }) => columnsOf.get(columns.value)).find((found) => found) ?? columns
   return [...stacks, { gone: [reader], put: withColumns(reader, moved) }]
+}
+
+// A norm of whole rows that products alone read.
+function normInputs(normed: Operation, rewriting: Rewriting): Replacement[] {
+  if (normed.op !== 'rms-norm' || normed.group !== normed.x.cols) return []
+  const { x, weight, eps, offset, out } = normed
+  const readers = rewriting.readersOf(out)
+  const products = readers.flatMap((reader) =>
+    reader.op === 'matmul' && !reader.norm && reader.add?.id !== out.id ? [reader] : [],
+  )
+  if (products.length === 0 || products.length < readers.length || rewriting.isResult(out)) return []
+  return products.map((product, i) => ({
+    gone: i === 0 ? [normed, product] : [product],
+    put: { ...product, x, norm: { weight, eps, offset } },
+  }))
 }
 
 function columnsReadBy(operation: Operation): Columns[] {
@@ -229,6 +246,14 @@ class Rewriting {
     return alone ? this.#producers.get(value.id) : undefined
   }
 
+  readersOf(value: Value): readonly Operation[] {
+    return this.#readers.get(value.id) ?? []
+  }
+
+  isResult(value: Value): boolean {
+    return value.id === this.#result.id
+  }
+
   /** The operation that appends to a state, when there is one only. */
   appendTo(state: string): OpOf<'append'> | undefined {
     return this.#appends.get(state)
@@ -239,10 +264,10 @@ class Rewriting {
   }
 
   /** Equal for products that can be one; undefined for one that must stand alone. */
-  stackKey({ x, weight, bias, scale, add, gate }: OpOf<'matmul'>): string | undefined {
+  stackKey({ x, weight, bias, scale, add, norm, gate }: OpOf<'matmul'>): string | undefined {
     const matrix = this.#layoutOf(weight.weight)
     const vector = bias ? this.#layoutOf(bias.weight) : 'none'
-    if (add || gate || matrix === undefined || vector === undefined) return undefined
+    if (add || norm || gate || matrix === undefined || vector === undefined) return undefined
     return [x.id, scale, matrix, vector].join(' ')
   }
 

@@ -36,6 +36,13 @@ export interface StateRef {
 export type Activation =
   'silu' | 'gelu-tanh' | 'gelu' | 'sigmoid' | 'tanh' | 'relu-squared' | 'exp-neg-exp' | 'exp-neg-sigmoid'
 
+/** x[t] / sqrt(mean(x[t]^2) + eps) * (weight + offset) */
+export interface RowNorm {
+  readonly weight: WeightRef
+  readonly eps: number
+  readonly offset: number
+}
+
 /** Rows of each of two matrices that are multiplied as one with a gate: a lane of the kernels has both sums of a result then. */
 export const rowsInTurn = 8
 
@@ -78,7 +85,8 @@ export type Operation =
   /**
    * out[t] = (weight * x[t] + bias) * scale + add[t]. With `gate`, an activation, two matrices of out.cols rows in one:
    * out[t] = gate(a) * b of their products (weight * x[t] + bias) * scale, without `add`. Their rows take turns, `rowsInTurn` of a
-   * and then as many of b, and so on; in the bias all of a is before all of b.
+   * and then as many of b, and so on; in the bias all of a is before all of b. With `norm`, x[t] is normed first, as by rms-norm of a
+   * whole row.
    */
   | {
       op: 'matmul'
@@ -87,6 +95,7 @@ export type Operation =
       scale: number
       x: Value
       add: Value | undefined
+      norm?: RowNorm
       gate?: Activation
       out: Value
     }
@@ -309,8 +318,9 @@ export function weightsOf(operation: Operation): WeightRef[] {
     case 'add-bonus':
       return [operation.weight]
     case 'layer-norm':
-    case 'matmul':
       return operation.bias ? [operation.weight, operation.bias] : [operation.weight]
+    case 'matmul':
+      return [operation.norm?.weight, operation.weight, operation.bias].filter((ref) => ref !== undefined)
     case 'attention':
       return operation.slopes ? [operation.slopes] : []
     case 'scale-columns':

@@ -24,7 +24,7 @@ describe('all kernel variants', () => {
   let pipelines: Pipelines
   before(async () => {
     open = await openNullDevice()
-    pipelines = new Pipelines(open.device)
+    pipelines = new Pipelines(open.device, open.traits)
   })
   after(() => open.release())
 
@@ -120,13 +120,15 @@ describe('the kernel table', () => {
   })
 })
 
-// A gate stands apart from the type, so one type meets them all.
+// Gates stand apart from the type, so one type meets them all.
 function variantsOf(kernel: Kernel): Variant[] {
-  const { quant, gates } = interfaces[kernel.op]
+  const { quant, edges } = interfaces[kernel.op]
   const able = kernel.rounds ? types.filter((type) => quants[type].integers !== undefined) : types
   const [first = 'f32'] = able
+  const plain = { kernel, type: first, activation: '' } as const
+  const takesEdges = edges === true && !kernel.rounds
   return [
-    ...(quant ? able : [first]).map((type): Variant => ({ kernel, type, activation: '' })),
-    ...(gates && !kernel.rounds ? activationNames : []).map((activation) => ({ kernel, type: first, activation })),
+    ...(quant ? able : [first]).map((type): Variant => ({ ...plain, type })),
+    ...(takesEdges ? activationNames : []).map((activation) => ({ ...plain, activation })),
   ]
 }

@@ -4,7 +4,7 @@ import { SimdStorage } from '../../engine/backend/cpu-simd/simd-storage'
 import { CpuBackend } from '../../engine/backend/cpu/cpu-backend'
 import { tensorTypes, type TensorType } from '../../engine/format/ggml-types'
 import type { OpCase } from './op-case'
-import { embedCase, gatedMatmulCases, matmulCases, otherCases, types } from './op-cases'
+import { embedCase, gatedMatmulCases, matmulCases, normedMatmulCases, otherCases, types } from './op-cases'
 import { randomWeight } from './random-blocks'
 import { difference, runCase } from './run-case'
 
@@ -28,7 +28,14 @@ for (const threads of [1, 2, 3]) {
     for (const type of types) {
       for (const tokens of ['one', 'many'] as const)
         it(`matmul ${type}, ${tokens}`, () =>
-          check([...matmulCases(type, tokens), ...gatedMatmulCases(type, tokens)], tolerance(type)))
+          check(
+            [
+              ...matmulCases(type, tokens),
+              ...gatedMatmulCases(type, tokens),
+              ...normedMatmulCases(type, tokens),
+            ],
+            tolerance(type),
+          ))
       it(`embed ${type}`, () => check([embedCase(type, 37, 256), embedCase(type, 501, 768, 12)]))
     }
 

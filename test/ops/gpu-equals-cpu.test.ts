@@ -16,6 +16,7 @@ import {
   gatedBandCase,
   gatedMatmulCases,
   matmulCases,
+  normedMatmulCases,
   otherCases,
   roundingCases,
   types,
@@ -55,7 +56,11 @@ describe('gpu equals cpu', () => {
         const tokens = kernel.name.startsWith('matvec') ? 'one' : 'many'
         const rows = kernel.rounds
           ? roundingCases(type, tokens)
-          : [...matmulCases(type, tokens), ...gatedMatmulCases(type, tokens)]
+          : [
+              ...matmulCases(type, tokens),
+              ...gatedMatmulCases(type, tokens),
+              ...normedMatmulCases(type, tokens),
+            ]
         const runnable = rows.filter((row) => kernel.can(matmulShape(row), traits))
         // Kernels for 8 lanes are the only ones that an adapter may be too narrow for.
         const tooNarrow = kernel.name.endsWith('lanes-8') && (traits.subgroups?.min ?? 0) < 8

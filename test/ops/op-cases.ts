@@ -1,6 +1,6 @@
 // The table of operations and shapes that every backend is compared on. To cover a new operation, add rows here.
 import { tensorTypes, type TensorType } from '../../engine/format/ggml-types'
-import { GraphBuilder, type Activation, type RopeAxis } from '../../engine/graph/graph'
+import { GraphBuilder, type Activation, type RopeAxis, type RowNorm } from '../../engine/graph/graph'
 import { attentionCases, farAttentionCases } from './attention-cases'
 import { elementwiseCases } from './elementwise-cases'
 import { input, inputRows, manySteps, opCase, range, type OpCase } from './op-case'
@@ -48,13 +48,29 @@ export function roundingCases(type: TensorType, tokens: 'one' | 'many'): OpCase[
   ]
 }
 
+/** Products that norm what they multiply. */
+export function normedMatmulCases(type: TensorType, tokens: 'one' | 'many'): OpCase[] {
+  const { block } = tensorTypes[type]
+  const widths = { 1: [576, 50, 3], 32: [32, 576], 256: [768] }[block]
+  return widths.map((cols, i) =>
+    matmulCase(type, 37, cols, tokens === 'one' ? [1, 1] : i === 0 ? [2, 1] : [33, 2, 7], {
+      bias: i === 1,
+      add: i === 0,
+      scale: 0.3,
+      norm: rowNorm,
+    }),
+  )
+}
+
+const rowNorm: RowNorm = { weight: { weight: 'norm' }, eps: 1e-2, offset: 0.5 }
+
 /** Two matrices in one, whose products are gated: the shapes of `matmulCases` with rows in whole turns. */
 export function gatedMatmulCases(type: TensorType, tokens: 'one' | 'many'): OpCase[] {
-  const cols = { 1: 50, 32: 96, 256: 256 }[tensorTypes[type].block] ?? 256
+  const cols = { 1: 50, 32: 96, 256: 256 }[tensorTypes[type].block]
   return [
     gatedMatmulCase(type, 8, cols, tokens === 'one' ? [1] : [2, 1, 7], { gate: 'silu', bias: false }),
     gatedMatmulCase(type, 40, 768, tokens === 'one' ? [1] : [2, 7, 33], { gate: 'gelu-tanh', bias: true }),
-    gatedMatmulCase(type, 24, 768, tokens === 'one' ? [1] : [2, 1], { gate: 'gelu', bias: true }),
+    gatedMatmulCase(type, 24, 768, tokens === 'one' ? [1] : [2, 1], { gate: 'gelu', bias: true, norm: true }),
   ]
 }
 
@@ -119,7 +135,7 @@ function matmulCase(
   rows: number,
   cols: number,
   tokens: number[],
-  extra: { bias: boolean; add: boolean; scale: number },
+  extra: { bias: boolean; add: boolean; scale: number; norm?: RowNorm },
 ): OpCase {
   const g = new GraphBuilder()
   const x = input(g, 'x', cols)
@@ -132,15 +148,17 @@ function matmulCase(
     scale: extra.scale,
     x,
     add,
+    ...(extra.norm && { norm: extra.norm }),
     out,
   })
-  const name = `matmul ${type} ${rows}x${cols}${extra.bias ? ' +bias' : ''}${extra.scale === 1 ? '' : ' scaled'}${extra.add ? ' +add' : ''}`
+  const name = `matmul ${type} ${rows}x${cols}${extra.bias ? ' +bias' : ''}${extra.scale === 1 ? '' : ' scaled'}${extra.add ? ' +add' : ''}${extra.norm ? ' normed' : ''}`
   return opCase(name, 'matmul', g, out, {
     weights: {
       w: { type, rows, cols },
       x: { type: 'f32', rows: inputRows, cols },
       ...(extra.add ? { add: { type: 'f32', rows: inputRows, cols: rows } } : {}),
       ...(extra.bias ? { bias: { type: 'f32', rows: 1, cols: rows } } : {}),
+      norm: { type: 'f16', rows: 1, cols },
     },
     maxTokens: Math.max(...tokens),
     steps: tokens.map((count, index) => ({ tokens: range(count, index), position: 0 })),
@@ -153,7 +171,7 @@ function gatedMatmulCase(
   rows: number,
   cols: number,
   tokens: number[],
-  { gate, bias }: { gate: Activation; bias: boolean },
+  { gate, bias, norm = false }: { gate: Activation; bias: boolean; norm?: boolean },
 ): OpCase {
   const g = new GraphBuilder()
   const x = input(g, 'x', cols, 0.2)
@@ -166,17 +184,25 @@ function gatedMatmulCase(
     x,
     add: undefined,
     gate,
+    ...(norm && { norm: rowNorm }),
     out,
   })
-  return opCase(`matmul ${type} ${rows}x${cols} gated by ${gate}${bias ? ' +bias' : ''}`, 'matmul', g, out, {
-    weights: {
-      w: { type, rows: 2 * rows, cols },
-      x: { type: 'f32', rows: inputRows, cols },
-      ...(bias ? { bias: { type: 'f32', rows: 1, cols: 2 * rows } } : {}),
+  return opCase(
+    `matmul ${type} ${rows}x${cols} gated by ${gate}${bias ? ' +bias' : ''}${norm ? ' normed' : ''}`,
+    'matmul',
+    g,
+    out,
+    {
+      weights: {
+        w: { type, rows: 2 * rows, cols },
+        x: { type: 'f32', rows: inputRows, cols },
+        ...(bias ? { bias: { type: 'f32', rows: 1, cols: 2 * rows } } : {}),
+        norm: { type: 'f16', rows: 1, cols },
+      },
+      maxTokens: Math.max(...tokens),
+      steps: tokens.map((count, index) => ({ tokens: range(count, index), position: 0 })),
     },
-    maxTokens: Math.max(...tokens),
-    steps: tokens.map((count, index) => ({ tokens: range(count, index), position: 0 })),
-  })
+  )
 }
 
 function normCase(cols: number, group: number, offset = 0): OpCase {

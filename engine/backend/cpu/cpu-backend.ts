@@ -59,6 +59,8 @@ import { valuesOf, type CpuStorage, type CpuTensor, type Epilogue } from './stor
 /** Longest stretch of work without a look at the event loop, in milliseconds. */
 const patience = 8
 
+type Product = Extract<Operation, { op: 'matmul' }>
+
 /** Of sums that something else is done to. */
 const plainProduct: Epilogue = { bias: undefined, scale: 1, add: undefined }
 
@@ -309,6 +311,25 @@ class CpuExecutable implements Executable {
     this.#outputs = 0
   }
 
+  *#product(operation: Product, rows: number, slot: (value: Value) => Float32Array): Work {
+    const { weight, bias, scale, x, add, norm, gate, out } = operation
+    let values = slot(x)
+    if (norm) {
+      const normed = new Float32Array(rows * x.cols)
+      yield* rmsNorm(values, normed.length, this.#vector(norm.weight), norm, normed)
+      values = normed
+    }
+    const multiply = (epilogue: Epilogue, sums: Float32Array): Work =>
+      this.storage.matmul(this.#tensor(weight), values, rows, epilogue, sums)
+    const biases = bias && this.#vector(bias)
+    if (gate) {
+      const gated = { activation: gate, bias: biases, scale, rows, cols: out.cols }
+      yield* gatedProduct((sums) => multiply(plainProduct, sums), gated, slot(out))
+    } else {
+      yield* multiply({ bias: biases, scale, add: add && slot(add) }, slot(out))
+    }
+  }
+
   /** The step's tokens have the rows from `firstRow` on. */
   #start(operation: Operation, state: ReadonlyMap<string, Tensor>, step: StepInput, firstRow = 0): Work {
     const { tokens, position, prefix = 0 } = step
@@ -333,18 +354,8 @@ class CpuExecutable implements Executable {
           slot(out),
         )
       }
-      case 'matmul': {
-        const { weight, bias, scale, x, add, gate, out } = operation
-        const rows = this.#rows(x.rows, step)
-        if (gate) {
-          const product = (sums: Float32Array): Work =>
-            this.storage.matmul(this.#tensor(weight), slot(x), rows, plainProduct, sums)
-          const gated = { activation: gate, bias: bias && this.#vector(bias), scale, rows, cols: out.cols }
-          return gatedProduct(product, gated, slot(out))
-        }
-        const epilogue = { bias: bias && this.#vector(bias), scale, add: add && slot(add) }
-        return this.storage.matmul(this.#tensor(weight), slot(x), rows, epilogue, slot(out))
-      }
+      case 'matmul':
+        return this.#product(operation, this.#rows(operation.x.rows, step), slot)
       case 'rope': {
         const { x, table, axis, out } = operation
         const rowOf = ropeRows[axis]

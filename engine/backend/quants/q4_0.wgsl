@@ -13,3 +13,5 @@ fn load_chunk(chunk: u32) -> Chunk {
 fn weights4(c: Chunk, i: u32) -> vec4f {
   return fma(vec4f(nibbles4(c.q, i)), vec4f(c.d), vec4f(-8.0 * c.d));
 }
+
+fn nibble_affine(c: Chunk) -> vec2f { return vec2f(c.d, -8.0 * c.d); }

@@ -12,3 +12,5 @@ fn load_chunk(chunk: u32) -> Chunk {
 fn weights4(c: Chunk, i: u32) -> vec4f {
   return fma(vec4f(nibbles4(c.q, i)), vec4f(c.d.x), vec4f(c.d.y));
 }
+
+fn nibble_affine(c: Chunk) -> vec2f { return c.d; }

@@ -21,6 +21,9 @@ import {
   decodeQ8_0,
   type Decode,
 } from './decode'
+import dotBytes from './dot-bytes.wgsl'
+import dotNibbles from './dot-nibbles.wgsl'
+import dotWeights from './dot-weights.wgsl'
 import f16 from './f16.wgsl'
 import f32 from './f32.wgsl'
 import integersQ4_0 from './integers-q4_0.wgsl'
@@ -56,6 +59,7 @@ import q5_k from './q5_k.wgsl'
 import q6_k from './q6_k.wgsl'
 import q8_0 from './q8_0.wgsl'
 import sixBitScales from './six-bit-scales.wgsl'
+import sharedX from './shared-x.wgsl'
 import spreadBits from './spread-bits.wgsl'
 
 /** Values one `Chunk` of the WGSL files holds; rows on the GPU are padded with zeros to whole chunks. */
@@ -71,6 +75,8 @@ interface QuantRow {
   readonly wgsl: string
   /** Declares `integers4` and `affine` for kernels that multiply integers; types whose chunks have one scale and no codebook. */
   readonly integers?: string
+  /** Declares `x_factor` and `chunk_dot` as dot-weights.wgsl does, where there is something faster. */
+  readonly dot?: string
 }
 
 export const quants: Readonly<Record<TensorType, QuantRow>> = {
@@ -84,6 +90,7 @@ export const quants: Readonly<Record<TensorType, QuantRow>> = {
     pack: packQ4_0,
     wgsl: bits + q4_0,
     integers: integersQ4_0,
+    dot: dotNibbles,
   },
   q4_1: {
     decode: decodeQ4_1,
@@ -92,6 +99,7 @@ export const quants: Readonly<Record<TensorType, QuantRow>> = {
     pack: packQ4_1,
     wgsl: bits + q4_1,
     integers: integersQ4_1,
+    dot: dotNibbles,
   },
   q5_0: {
     decode: decodeQ5_0,
@@ -116,6 +124,7 @@ export const quants: Readonly<Record<TensorType, QuantRow>> = {
     pack: packQ8_0,
     wgsl: q8_0,
     integers: integersQ8_0,
+    dot: dotBytes,
   },
   q2_k: { decode: decodeQ2_K, quantWords: 2, scaleBytes: 2.5, pack: packQ2_K, wgsl: bits + q2_k },
   q3_k: { decode: decodeQ3_K, quantWords: 2, scaleBytes: 6.5, pack: packQ3_K, wgsl: bits + q3_k },
@@ -126,6 +135,7 @@ export const quants: Readonly<Record<TensorType, QuantRow>> = {
     pack: packQ4_K,
     wgsl: bits + sixBitScales + q4_k,
     integers: integersQ4_1,
+    dot: dotNibbles,
   },
   q5_k: {
     decode: decodeQ5_K,
@@ -151,6 +161,16 @@ export const quants: Readonly<Record<TensorType, QuantRow>> = {
     pack: packIQ4_XS,
     wgsl: bits + codebook + iq4_xs,
   },
+}
+
+/** WGSL that multiplies a chunk with what all rows share of x. */
+export function dotText(type: TensorType): string {
+  return sharedX + (quants[type].dot ?? dotWeights)
+}
+
+/** Chunks that lie together in a plane, because they share a block's scales. */
+export function blockChunks(type: TensorType): number {
+  return Math.max(1, tensorTypes[type].block / chunkValues)
 }
 
 /** Bytes of one row in the file's layout. */

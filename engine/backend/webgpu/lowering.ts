@@ -2,6 +2,7 @@
 import type { TensorType } from '../../format/ggml-types'
 import {
   isPerSequence,
+  type Activation,
   rowsInTurn,
   type Operation,
   type RopeAxis,
@@ -113,7 +114,7 @@ export function lower(
       )
     }
     case 'matmul': {
-      const { x, bias, scale, add, gate, out } = operation
+      const { x, norm, bias, scale, add, gate, out } = operation
       const weight = tensor(operation.weight)
       if (weight.cols !== x.cols || weight.rows !== out.cols * (gate ? 2 : 1)) {
         throw new EngineError(
@@ -136,13 +137,25 @@ export function lower(
             bias ? 1 : 0,
             add ? 1 : 0,
             floatBits(scale),
+            floatBits(norm?.eps ?? 0),
+            floatBits(norm?.offset ?? 0),
+            norm ? 1 : 0,
+            gate ? 1 : 0,
           ],
-          [...planes(band), slot(x), bias ? vector(bias) : nothing, add ? slot(add) : nothing, slot(out)],
+          [
+            ...planes(band),
+            slot(x),
+            bias ? vector(bias) : nothing,
+            add ? slot(add) : nothing,
+            slot(out),
+            norm ? vector(norm.weight) : nothing,
+          ],
           {
             rows: band.rows,
             cols: weight.cols,
             integers: quants[weight.type].integers !== undefined,
-            activation: gate ?? '',
+            activation: gate ?? gateOf(plan),
+            hasEdges: gate !== undefined || norm !== undefined,
           },
           weight.type,
         ),
@@ -383,6 +396,12 @@ function planes(band: Band): Operand[] {
     { kind: 'buffer', buffer: band.quants },
     band.scales ? { kind: 'buffer', buffer: band.scales } : nothing,
   ]
+}
+
+/** What products gate by, in any plan only one or none. */
+function gateOf({ operations }: Plan): Activation | '' {
+  for (const operation of operations) if (operation.op === 'matmul' && operation.gate) return operation.gate
+  return ''
 }
 
 function floatBits(value: number): number {

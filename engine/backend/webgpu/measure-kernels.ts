@@ -60,14 +60,14 @@ const longestTimer = 2 ** 31 - 1
  * rival that does not compile here, or whose product is another one than the table's kernel has, is left out.
  */
 export async function measureKernels(
-  { device }: OpenDevice,
+  { device, traits }: OpenDevice,
   contests: Contests,
   measuring: Measuring = measuringAtStart,
 ): Promise<KernelChoices> {
   const start = measuring.now()
   const until = (share: number): number => start + share * measuring.budget
   const { decode, prefill } = contests
-  const pipelines = new Pipelines(device)
+  const pipelines = new Pipelines(device, traits)
   const entrants = [decode.own, prefill.own, ...decode.rivals, ...prefill.rivals]
   const compiled = await compile(pipelines, entrants, until(0.6), measuring)
   const winner = (situation: Situation, end: number): Promise<KernelChoice> =>
@@ -94,7 +94,7 @@ async function compile(
     // Shaders are read at once, and compiled on threads of the driver.
     if (now() >= end) break
     all.push(
-      pipelines.get(kernel, type).then(
+      pipelines.get({ kernel, type, activation: '' }).then(
         () => able.add(kernel),
         () => refused.add(kernel),
       ),
@@ -223,7 +223,7 @@ class Product {
       op: 'matmul',
       type,
       shape,
-      params: new Uint32Array([rows, cols, chunks, 0, rows, 0, 0, one]),
+      params: new Uint32Array([rows, cols, chunks, 0, rows, 0, 0, one, 0, 0, 0, 0]),
       operands: [
         { kind: 'buffer', buffer: this.#quants },
         { kind: 'buffer', buffer: this.#filled(sixteenths) },
@@ -231,6 +231,7 @@ class Product {
         { kind: 'nothing' },
         { kind: 'nothing' },
         { kind: 'slot', slot: 1, cols: rows },
+        { kind: 'nothing' },
       ],
       perSequence: false,
       single: false,
@@ -241,7 +242,11 @@ class Product {
     return Promise.all(
       withRounding([{ launch: this.#launch, kernel }]).map(async (chosen) => {
         const { launch } = chosen
-        const pipeline = await pipelines.get(chosen.kernel, launch.type)
+        const pipeline = await pipelines.get({
+          kernel: chosen.kernel,
+          type: launch.type,
+          activation: '',
+        })
         const params = this.#uniform(launch.params)
         const groups = this.#copies.map((copy) => {
           const operands = launch.operands.map((operand) => this.#of(operand, copy))

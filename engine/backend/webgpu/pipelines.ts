@@ -1,7 +1,7 @@
 // Compiles each kernel variant once, and turns the compiler's messages into an error that names kernel and line.
 import { EngineError } from '../../protocol/errors'
 import { compose, variantName, type Variant } from './compose'
-import { interfaces, type OpName } from './kernels/table'
+import { interfaces, type DeviceTraits, type OpName } from './kernels/table'
 import { bufferUsage, computeStage } from './usage'
 
 export interface Pipeline {
@@ -14,13 +14,15 @@ const emptyBytes = 256
 
 export class Pipelines {
   readonly #device: GPUDevice
+  readonly #traits: DeviceTraits
   readonly #layouts = new Map<OpName, GPUBindGroupLayout>()
   readonly #pipelines = new Map<string, Promise<Pipeline>>()
   /** Something to bind, one buffer per binding. */
   readonly #empty: GPUBuffer[] = []
 
-  constructor(device: GPUDevice) {
+  constructor(device: GPUDevice, traits: DeviceTraits) {
     this.#device = device
+    this.#traits = traits
   }
 
   /** Throws `internal` with the kernel's name and the line when the shader does not compile. */
@@ -29,7 +31,7 @@ export class Pipelines {
     const name = variantName(variant)
     let pipeline = this.#pipelines.get(name)
     if (!pipeline) {
-      pipeline = this.compile(name, kernel.op, compose(variant), kernel.constants)
+      pipeline = this.compile(name, kernel.op, compose(variant, this.#traits), kernel.constants)
       this.#pipelines.set(name, pipeline)
     }
     return pipeline

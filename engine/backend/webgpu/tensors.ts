@@ -3,9 +3,11 @@ import { tensorTypes, type TensorType } from '../../format/ggml-types'
 import { rowsInTurn, type StateType } from '../../graph/graph'
 import { EngineError } from '../../protocol/errors'
 import type { ReadBytes, Tensor, WeightSpec } from '../backend'
-import type { PartReader } from '../part-reader'
+import type { Part, PartReader } from '../part-reader'
 import type { Planes } from '../quants/pack'
 import { chunkValues, quants } from '../quants/table'
+import { rowsBeside, type DeviceTraits } from './kernels/table'
+import { RearrangedRows } from './put-beside'
 import { bufferUsage } from './usage'
 
 /** Consecutive rows of a matrix in buffers of their own. */
@@ -27,20 +29,29 @@ export interface GpuTensor extends Tensor {
   readonly bands: readonly [Band, ...Band[]]
 }
 
+/** How matrices lie on a device. */
+export interface Layout {
+  readonly maxBindingBytes: number
+  /** What rows side by side are for: see kernels/rows-beside.wgsl. */
+  readonly traits: DeviceTraits
+}
+
 /**
- * Rows of one band so that each plane fits `maxBindingBytes`: a gate's rows together with those it belongs to where so many fit, else
- * even, because two rows share a word of half-float scales.
+ * Rows of one band so that each plane fits `maxBindingBytes`: a gate's rows together with those it belongs to where so many fit, and
+ * all that lie side by side; else even, because two rows share a word of half-float scales.
  */
-export function rowsPerBand(type: TensorType, cols: number, maxBindingBytes: number): number {
+export function rowsPerBand(type: TensorType, cols: number, { maxBindingBytes, traits }: Layout): number {
   const { quantWords, scaleBytes } = quants[type]
   const perRow = Math.ceil(cols / chunkValues) * Math.max(quantWords * 4, scaleBytes)
   const most = Math.floor(maxBindingBytes / perRow)
-  const step = most < 2 * rowsInTurn ? 2 : 2 * rowsInTurn
+  const side = rowsBeside(traits, type)
+  const step = [side, 2 * rowsInTurn].find((rows) => rows % 2 === 0 && rows <= most) ?? 2
   return most - (most % step)
 }
 
 /** Memory that a part passes on its way to the device, the same for every part. */
 export class PlaneMemory {
+  readonly rearranged = new RearrangedRows()
   #quants = new Uint32Array(0)
   #scales = new Uint32Array(0)
 
@@ -57,23 +68,24 @@ export async function uploadWeight(
   device: GPUDevice,
   id: number,
   spec: WeightSpec,
-  maxBindingBytes: number,
+  layout: Layout,
   read: ReadBytes,
   { reader, memory }: { reader: PartReader; memory: PlaneMemory },
 ): Promise<GpuTensor> {
   const { label, rows, cols } = spec
-  const { type, chunks, bandRows } = layoutOf(spec, maxBindingBytes)
+  const { type, chunks, bandRows } = bandsOf(spec, layout)
   const bands: Band[] = []
   const { quantWords, scaleBytes } = quants[type]
+  const side = rowsBeside(layout.traits, type)
   try {
     for (let firstRow = 0; firstRow < rows; firstRow += bandRows) {
       const count = Math.min(bandRows, rows - firstRow)
       const band = await createBand(device, label, type, chunks, firstRow, count)
       bands.push(band)
       // Two rows may share a word of scales.
-      const range = { from: firstRow, to: firstRow + band.rows, step: 2 }
+      const range = { from: firstRow, to: firstRow + band.rows, step: Math.max(2, side) }
       for await (const part of reader.parts(spec, read, range)) {
-        const planes = packRows(spec.type, type, part.bytes, part.rows, cols, memory)
+        const planes = packRows(spec.type, type, part, cols, memory, side)
         const at = (part.firstRow - firstRow) * chunks
         device.queue.writeBuffer(band.quants, at * quantWords * 4, planes.quants)
         if (band.scales) device.queue.writeBuffer(band.scales, at * scaleBytes, planes.scales)
@@ -87,9 +99,9 @@ export async function uploadWeight(
 }
 
 /** A weight of these shapes without memory of its own, to choose kernels by. Throws `out-of-memory` as uploading would. */
-export function emptyWeight(spec: WeightSpec, maxBindingBytes: number, nothing: GPUBuffer): GpuTensor {
+export function emptyWeight(spec: WeightSpec, layout: Layout, nothing: GPUBuffer): GpuTensor {
   const { label, rows, cols } = spec
-  const { type, chunks, bandRows } = layoutOf(spec, maxBindingBytes)
+  const { type, chunks, bandRows } = bandsOf(spec, layout)
   const bands: Band[] = []
   for (let firstRow = 0; firstRow < rows; firstRow += bandRows) {
     bands.push({ firstRow, rows: Math.min(bandRows, rows - firstRow), quants: nothing, scales: undefined })
@@ -97,17 +109,14 @@ export function emptyWeight(spec: WeightSpec, maxBindingBytes: number, nothing: 
   return { id: -1, label, type, rows, cols, chunks, bands: atLeastOne(bands, label) }
 }
 
-function layoutOf(
-  spec: WeightSpec,
-  maxBindingBytes: number,
-): { type: TensorType; chunks: number; bandRows: number } {
+function bandsOf(spec: WeightSpec, layout: Layout): { type: TensorType; chunks: number; bandRows: number } {
   // Vectors are read value by value by kernels that know f32 only.
   const type = spec.rows === 1 ? 'f32' : spec.type
-  const bandRows = rowsPerBand(type, spec.cols, maxBindingBytes)
+  const bandRows = rowsPerBand(type, spec.cols, layout)
   if (bandRows > 0) return { type, chunks: Math.ceil(spec.cols / chunkValues), bandRows }
   throw new EngineError(
     'out-of-memory',
-    `One row of ${spec.label} is larger than the ${mebibytes(maxBindingBytes)} this GPU can bind at once.`,
+    `One row of ${spec.label} is larger than the ${mebibytes(layout.maxBindingBytes)} this GPU can bind at once.`,
     { hint: 'Set hearth.device to "cpu".' },
   )
 }
@@ -211,10 +220,10 @@ function destroyBand(band: Band): void {
 function packRows(
   fileType: TensorType,
   type: TensorType,
-  bytes: Uint8Array,
-  rows: number,
+  { bytes, rows }: Part,
   cols: number,
   memory: PlaneMemory,
+  side: number,
 ): Planes {
   const chunks = rows * Math.ceil(cols / chunkValues)
   const { quantWords, scaleBytes, pack } = quants[type]
@@ -226,8 +235,14 @@ function packRows(
     return planes
   }
   const { block } = tensorTypes[type]
-  if (block > 1) pack(bytes, (rows * cols) / block, planes)
-  else pack(padRows(bytes, rows, cols), planes.quants.length, planes)
+  const whole = block > 1 ? bytes : padRows(bytes, rows, cols)
+  const blocksPerRow = Math.ceil(cols / Math.max(block, chunkValues))
+  const blockBytes = whole.length / rows / blocksPerRow
+  const placed =
+    side > 1 && rows > 1
+      ? memory.rearranged.of({ bytes: whole, rows, blocksPerRow, blockBytes }, side)
+      : whole
+  pack(placed, block > 1 ? rows * blocksPerRow : planes.quants.length, planes)
   return planes
 }
 

@@ -43,6 +43,7 @@ import {
   PlaneMemory,
   stateRowBytes,
   uploadWeight,
+  type Layout,
   type GpuTensor,
 } from './tensors'
 import {
@@ -69,7 +70,12 @@ export interface WebGpuOptions {
 }
 
 /** A launch costs 10 to 20 microseconds on a software adapter, as much as half a small matrix. */
-export const webgpuFusions: ReadonlySet<Fusion> = new Set<Fusion>(['rope-append', 'gated-product', 'stacked'])
+export const webgpuFusions: ReadonlySet<Fusion> = new Set<Fusion>([
+  'rope-append',
+  'gated-product',
+  'stacked',
+  'normed-product',
+])
 
 /** Bytes of weights that may wait for the device, in memory beside the model's, while it compiles shaders. */
 const mostUnfinished = 16 << 20
@@ -118,7 +124,7 @@ export class WebGpuBackend implements Backend {
     this.#profile = options.profile
     // A software adapter has the same processors as the host: what they do beside a step, the step waits for.
     this.pipelined = !adapter.software
-    this.#pipelines = new Pipelines(device)
+    this.#pipelines = new Pipelines(device, open.traits)
     this.#shared = {
       nothing: device.createBuffer({ label: 'nothing', size: 256, usage: bufferUsage.storage }),
       chosen: new ChosenTokens(device),
@@ -166,14 +172,17 @@ export class WebGpuBackend implements Backend {
   async createWeight(spec: WeightSpec, read: ReadBytes): Promise<Tensor> {
     this.#check()
     const { device } = this.#open
-    const { maxBindingBytes } = this.device
-    const tensor = await uploadWeight(device, this.#nextId++, spec, maxBindingBytes, read, this.#upload)
+    const tensor = await uploadWeight(device, this.#nextId++, spec, this.#layout, read, this.#upload)
     this.#unfinished += byteLength(spec.type, spec.rows * spec.cols)
     if (this.#unfinished > mostUnfinished) {
       this.#unfinished = 0
       await napping(device.queue.onSubmittedWorkDone())
     }
     return tensor
+  }
+
+  get #layout(): Layout {
+    return { maxBindingBytes: this.device.maxBindingBytes, traits: this.#open.traits }
   }
 
   createState(label: string, rows: number, cols: number, type: StateType = 'f32'): Tensor {
@@ -210,9 +219,8 @@ export class WebGpuBackend implements Backend {
 
   prepare(plan: Plan, weights: ReadonlyMap<string, WeightSpec>): void {
     this.#check()
-    const { maxBindingBytes } = this.device
     const shapes = new Map(
-      [...weights].map(([name, spec]) => [name, emptyWeight(spec, maxBindingBytes, this.#shared.nothing)]),
+      [...weights].map(([name, spec]) => [name, emptyWeight(spec, this.#layout, this.#shared.nothing)]),
     )
     const launches = plan.operations.flatMap((operation) => lower(operation, plan, shapes))
     for (const { launch, kernel } of this.#chosen(launches)) {

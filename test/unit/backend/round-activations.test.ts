@@ -76,7 +76,11 @@ describe('rounding activations', () => {
     const shapes = new Map(
       Object.entries(weights).map(([label, spec]) => [
         label,
-        emptyWeight({ label, ...spec }, 65536, nothing),
+        emptyWeight(
+          { label, ...spec },
+          { maxBindingBytes: 65536, traits: { subgroups: undefined, subgroupId: false, packedDot: true } },
+          nothing,
+        ),
       ]),
     )
     const kernel = kernels.find((row) => row.name === 'matmul-integers')

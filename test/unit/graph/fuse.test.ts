@@ -84,16 +84,43 @@ const gatedRows: readonly [string, GatedBlock, string, string][] = [
   ['a product that both are columns of', { packed: true }, 'embed matmul gated', ''],
 ]
 
+interface NormedBlock {
+  /** How many products read the norm. */
+  readonly products?: number
+  /** What else reads it: an addition, or the addition of the product itself. */
+  readonly reader?: 'add' | 'product'
+  readonly group?: number
+  readonly isResult?: true
+  readonly layout?: (weight: string) => string | undefined
+  readonly wanted?: readonly Fusion[]
+}
+
+// The same for a norm.
+const normedRows: readonly [string, NormedBlock, string, string][] = [
+  ['a norm', {}, 'embed matmul', ''],
+  ['a norm that two products read', { products: 2 }, 'embed matmul matmul', ''],
+  ['no norm is wanted', { wanted: ['stacked'] }, 'embed rms-norm matmul', ''],
+  ['a norm of groups', { group: 16 }, 'embed rms-norm matmul', ''],
+  ['a norm that is added, too', { reader: 'add' }, 'embed rms-norm matmul add', ''],
+  ['a norm that its product is added to', { reader: 'product' }, 'embed rms-norm matmul', ''],
+  ['a norm that is read back', { isResult: true }, 'embed rms-norm matmul', ''],
+]
+
 describe('fuse', () => {
   for (const [name, block, operations, stacks] of rows)
     it(name, () => check(build(block), block, operations, stacks))
   for (const [name, block, operations, stacks] of gatedRows)
     it(name, () => check(buildGated(block), block, operations, stacks))
+  for (const [name, block, operations, stacks] of normedRows)
+    it(name, () => check(buildNormed(block), block, operations, stacks))
 })
 
 function check(
   graph: Graph,
-  { wanted = ['rope-append', 'gated-product', 'stacked'], layout = () => 'q4_0' }: Block | GatedBlock,
+  {
+    wanted = ['rope-append', 'gated-product', 'stacked', 'normed-product'],
+    layout = () => 'q4_0',
+  }: Block | GatedBlock | NormedBlock,
   operations: string,
   stacks: string,
 ): void {
@@ -180,5 +207,25 @@ function buildGated({ cols = 24, bias, upScale = 1, reader, packed }: GatedBlock
   if (!reader) return g.build(out)
   const sum = g.value('tokens', cols, 'sum')
   g.push({ op: 'add', x: up, scale: 1, y: out, out: sum })
+  return g.build(sum)
+}
+
+function buildNormed({ products = 1, reader, group = 32, isResult }: NormedBlock): Graph {
+  const g = new GraphBuilder()
+  const x = g.value('tokens', 32, 'x')
+  g.push({ op: 'embed', table: { weight: 'table' }, scale: 1, out: x })
+  const normed = g.value('tokens', 32, 'normed')
+  g.push({ op: 'rms-norm', x, weight: { weight: 'norm' }, group, eps: 1e-5, offset: 0, out: normed })
+  const outs = Array.from({ length: products }, (_, i) => {
+    const out = g.value('tokens', 32, `product ${i}`)
+    const add = reader === 'product' ? normed : undefined
+    g.push({ op: 'matmul', weight: { weight: `w${i}` }, bias: undefined, scale: 1, x: normed, add, out })
+    return out
+  })
+  const [product = x] = outs
+  if (isResult) return g.build(normed)
+  if (reader !== 'add') return g.build(product)
+  const sum = g.value('tokens', 32, 'sum')
+  g.push({ op: 'add', x: product, scale: 1, y: normed, out: sum })
   return g.build(sum)
 }

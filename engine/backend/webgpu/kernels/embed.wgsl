@@ -11,7 +11,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   // A smaller id wraps around to a huge one.
   let row = tokens[token] - params.first_row;
   if (row >= params.rows || chunk >= params.chunks) { return; }
-  let w = load_chunk(row * params.chunks + chunk);
+  let w = load_chunk(first_chunk(row) + later_chunk(rows_beside(row), chunk));
   for (var i = 0u; i < 8u; i++) {
     let v = weights4(w, i);
     for (var j = 0u; j < 4u; j++) {

@@ -22,6 +22,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
   let my_row = thread % tile_rows;
   let my_half = thread / tile_rows;
   let row = min(first_row + my_row, params.rows - 1u);
+  let first = first_chunk(row);
+  let beside = rows_beside(row);
   // Three of four threads fetch one token of the tile: half a chunk, the other half, and the scales.
   let my_token = thread / 4u;
   let my_part = thread % 4u;
@@ -35,7 +37,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
   // Eight, but a constant would be unrolled, and software adapters compile that for long.
   let words = min(8u, params.cols);
   for (var chunk = 0u; chunk < params.chunks; chunk++) {
-    let w = load_chunk(row * params.chunks + chunk);
+    let w = load_chunk(first + later_chunk(beside, chunk));
     for (var i = my_half * 4u; i < my_half * 4u + 4u; i++) {
       weight_tile[i * row_stride + my_row] = integers4(w, i);
     }

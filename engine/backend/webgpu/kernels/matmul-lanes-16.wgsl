@@ -10,7 +10,9 @@ fn main(
 ) {
   let row = group.x * 32u + lane;
   let rows = vec4u(row) + vec4u(0u, 8u, 16u, 24u);
-  let first = min(rows, vec4u(params.rows - 1u)) * params.chunks;
+  let last_row = params.rows - 1u;
+  let first = first_chunks(min(rows, vec4u(last_row)));
+  let beside = rows_beside(min(row, last_row));
   let token = group.y * 16u;
   let last = step.n_tokens - 1u;
   let mine = subgroup_lane & 7u;
@@ -35,14 +37,23 @@ fn main(
   var s13 = vec4f();
   var s14 = vec4f();
   var s15 = vec4f();
+  // Of the two tokens whose values the lane fetches.
+  var near_squares = 0.0;
+  var far_squares = 0.0;
   for (var chunk = 0u; chunk < params.chunks; chunk++) {
-    let a = load_chunk(first.x + chunk);
-    let b = load_chunk(first.y + chunk);
-    let c = load_chunk(first.z + chunk);
-    let d = load_chunk(first.w + chunk);
+    let later = later_chunk(beside, chunk);
+    let a = load_chunk(first.x + later);
+    let b = load_chunk(first.y + later);
+    let c = load_chunk(first.z + later);
+    let d = load_chunk(first.w + later);
     for (var i = 0u; i < parts; i++) {
-      let near = x[near_row + chunk * 8u + i];
-      let far = x[far_row + chunk * 8u + i];
+      let at = chunk * 8u + i;
+      let near_part = x[near_row + at];
+      let far_part = x[far_row + at];
+      near_squares += square(near_part);
+      far_squares += square(far_part);
+      let near = weighed(near_part, at);
+      let far = weighed(far_part, at);
       let wa = weights4(a, i);
       let wb = weights4(b, i);
       let wc = weights4(c, i);
@@ -65,6 +76,24 @@ fn main(
       s15 += products(wa, wb, wc, wd, subgroupBroadcast(far, 7u));
     }
   }
+  let near_factor = factor(near_squares);
+  let far_factor = factor(far_squares);
+  s0 *= subgroupBroadcast(near_factor, 0u);
+  s1 *= subgroupBroadcast(near_factor, 1u);
+  s2 *= subgroupBroadcast(near_factor, 2u);
+  s3 *= subgroupBroadcast(near_factor, 3u);
+  s4 *= subgroupBroadcast(near_factor, 4u);
+  s5 *= subgroupBroadcast(near_factor, 5u);
+  s6 *= subgroupBroadcast(near_factor, 6u);
+  s7 *= subgroupBroadcast(near_factor, 7u);
+  s8 *= subgroupBroadcast(far_factor, 0u);
+  s9 *= subgroupBroadcast(far_factor, 1u);
+  s10 *= subgroupBroadcast(far_factor, 2u);
+  s11 *= subgroupBroadcast(far_factor, 3u);
+  s12 *= subgroupBroadcast(far_factor, 4u);
+  s13 *= subgroupBroadcast(far_factor, 5u);
+  s14 *= subgroupBroadcast(far_factor, 6u);
+  s15 *= subgroupBroadcast(far_factor, 7u);
   // A loop, because 64 inlined stores take lavapipe three seconds to compile.
   let sums = array<vec4f, 16>(s0, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, s13, s14, s15);
   let tokens = min(16u, step.n_tokens - token);

@@ -13,8 +13,9 @@ fn main(
 ) {
   let row = (group.x + group.y * groups.x) * 16u + lane;
   let last = params.rows - 1u;
-  let first_a = min(row, last) * params.chunks;
-  let first_b = min(row + 8u, last) * params.chunks;
+  let first_a = first_chunk(min(row, last));
+  let first_b = first_chunk(min(row + 8u, last));
+  let beside = rows_beside(min(row, last));
   let mine = subgroup_lane & (lanes - 1u);
   // A step of one token reads it twice.
   let other = min(1u, step.n_tokens - 1u) * params.chunks * 8u;
@@ -22,17 +23,29 @@ fn main(
   var b0 = vec4f();
   var a1 = vec4f();
   var b1 = vec4f();
+  var squares0 = 0.0;
+  var squares1 = 0.0;
   for (var chunk = 0u; chunk < params.chunks; chunk++) {
-    let p0 = x[chunk * 8u + mine];
-    let p1 = x[other + chunk * 8u + mine];
+    let at = chunk * 8u + mine;
+    let near0 = x[at];
+    let near1 = x[other + at];
+    squares0 += square(near0);
+    squares1 += square(near1);
+    let p0 = weighed(near0, at);
+    let p1 = weighed(near1, at);
     var far_p0 = p0;
     var far_p1 = p1;
     if (lanes == 4u) {
-      far_p0 = x[chunk * 8u + 4u + mine];
-      far_p1 = x[other + chunk * 8u + 4u + mine];
+      let far0 = x[at + 4u];
+      let far1 = x[other + at + 4u];
+      squares0 += square(far0);
+      squares1 += square(far1);
+      far_p0 = weighed(far0, at + 4u);
+      far_p1 = weighed(far1, at + 4u);
     }
-    let a = load_chunk(first_a + chunk);
-    let b = load_chunk(first_b + chunk);
+    let later = later_chunk(beside, chunk);
+    let a = load_chunk(first_a + later);
+    let b = load_chunk(first_b + later);
     let wa0 = weights4(a, 0u);
     let wb0 = weights4(b, 0u);
     let v00 = subgroupBroadcast(p0, 0u);
@@ -98,6 +111,8 @@ fn main(
     a1 = fma(wa7, v71, a1);
     b1 = fma(wb7, v71, b1);
   }
-  store_pair(row, 0u, dot(a0, vec4f(1.0)), dot(b0, vec4f(1.0)));
-  if (step.n_tokens > 1u) { store_pair(row, 1u, dot(a1, vec4f(1.0)), dot(b1, vec4f(1.0))); }
+  let scaled0 = vec4f(factor(lanes_sum(squares0)));
+  let scaled1 = vec4f(factor(lanes_sum(squares1)));
+  store_pair(row, 0u, dot(a0, scaled0), dot(b0, scaled0));
+  if (step.n_tokens > 1u) { store_pair(row, 1u, dot(a1, scaled1), dot(b1, scaled1)); }
 }

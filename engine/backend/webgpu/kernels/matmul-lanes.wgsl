@@ -13,7 +13,9 @@ fn main(
 ) {
   let row = group.x * 32u + lane;
   let rows = vec4u(row) + vec4u(0u, 8u, 16u, 24u);
-  let first = min(rows, vec4u(params.rows - 1u)) * params.chunks;
+  let last_row = params.rows - 1u;
+  let first = first_chunks(min(rows, vec4u(last_row)));
+  let beside = rows_beside(min(row, last_row));
   let token = group.y * 8u;
   let last = step.n_tokens - 1u;
   let mine = subgroup_lane & (lanes - 1u);
@@ -30,15 +32,26 @@ fn main(
   var s5 = vec4f();
   var s6 = vec4f();
   var s7 = vec4f();
+  // Of the tokens whose values the lane fetches.
+  var near_squares = 0.0;
+  var far_squares = 0.0;
   for (var chunk = 0u; chunk < params.chunks; chunk++) {
-    let a = load_chunk(first.x + chunk);
-    let b = load_chunk(first.y + chunk);
-    let c = load_chunk(first.z + chunk);
-    let d = load_chunk(first.w + chunk);
+    let later = later_chunk(beside, chunk);
+    let a = load_chunk(first.x + later);
+    let b = load_chunk(first.y + later);
+    let c = load_chunk(first.z + later);
+    let d = load_chunk(first.w + later);
     for (var i = 0u; i < parts; i++) {
-      let near = x[near_row + chunk * 8u + i];
+      let at = chunk * 8u + i;
+      let near_part = x[near_row + at];
+      near_squares += square(near_part);
+      let near = weighed(near_part, at);
       var far = near;
-      if (lanes == 4u) { far = x[far_row + chunk * 8u + i]; }
+      if (lanes == 4u) {
+        let far_part = x[far_row + at];
+        far_squares += square(far_part);
+        far = weighed(far_part, at);
+      }
       let wa = weights4(a, i);
       let wb = weights4(b, i);
       let wc = weights4(c, i);
@@ -53,6 +66,17 @@ fn main(
       s7 += products(wa, wb, wc, wd, subgroupBroadcast(far, second + 3u));
     }
   }
+  let near_factor = factor(near_squares);
+  var far_factor = near_factor;
+  if (lanes == 4u) { far_factor = factor(far_squares); }
+  s0 *= subgroupBroadcast(near_factor, 0u);
+  s1 *= subgroupBroadcast(near_factor, 1u);
+  s2 *= subgroupBroadcast(near_factor, 2u);
+  s3 *= subgroupBroadcast(near_factor, 3u);
+  s4 *= subgroupBroadcast(far_factor, second);
+  s5 *= subgroupBroadcast(far_factor, second + 1u);
+  s6 *= subgroupBroadcast(far_factor, second + 2u);
+  s7 *= subgroupBroadcast(far_factor, second + 3u);
   // A loop, because so many inlined stores take lavapipe a second to compile.
   let sums = array<vec4f, 8>(s0, s1, s2, s3, s4, s5, s6, s7);
   let tokens = min(8u, step.n_tokens - token);

@@ -10,6 +10,8 @@ const row_stride = 65u;
 const token_stride = 33u;
 var<workgroup> weight_tile: array<f32, 32u * row_stride>;
 var<workgroup> x_tile: array<f32, 32u * token_stride>;
+// Of each token, by the four threads that fetch it.
+var<workgroup> token_squares: array<vec4f, tile_tokens>;
 
 @compute @workgroup_size(threads)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) thread: u32) {
@@ -19,6 +21,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
   let my_row = thread % tile_rows;
   let my_half = thread / tile_rows;
   let row = min(first_row + my_row, params.rows - 1u);
+  let first = first_chunk(row);
+  let beside = rows_beside(row);
   // Four threads fetch one token of the tile, eight values each.
   let my_token = thread / 4u;
   let my_values = (thread % 4u) * 8u;
@@ -30,10 +34,11 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
   var sum1 = vec4f();
   var sum2 = vec4f();
   var sum3 = vec4f();
+  var squares = 0.0;
   // 32, but a constant would be unrolled, and software adapters compile that for half a minute.
   let values = min(32u, params.chunks * 32u);
   for (var chunk = 0u; chunk < params.chunks; chunk++) {
-    let w = load_chunk(row * params.chunks + chunk);
+    let w = load_chunk(first + later_chunk(beside, chunk));
     for (var i = my_half * 4u; i < my_half * 4u + 4u; i++) {
       let v = weights4(w, i);
       let at = 4u * i * row_stride + my_row;
@@ -46,7 +51,8 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
       let column = chunk * 32u + i;
       var v = 0.0;
       if (column < params.cols) { v = x[token * params.cols + column]; }
-      x_tile[i * token_stride + my_token] = v;
+      squares += square(vec4f(v, 0.0, 0.0, 0.0));
+      x_tile[i * token_stride + my_token] = weighed_value(v, min(column, params.cols - 1u));
     }
     workgroupBarrier();
     for (var i = 0u; i < values; i++) {
@@ -60,10 +66,16 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) th
     }
     workgroupBarrier();
   }
-  store_rows(first_row + r, first_token + t, sum0);
-  store_rows(first_row + r, first_token + t + 8u, sum1);
-  store_rows(first_row + r, first_token + t + 16u, sum2);
-  store_rows(first_row + r, first_token + t + 24u, sum3);
+  token_squares[my_token][thread % 4u] = squares;
+  workgroupBarrier();
+  store_rows(first_row + r, first_token + t, sum0 * token_factor(t));
+  store_rows(first_row + r, first_token + t + 8u, sum1 * token_factor(t + 8u));
+  store_rows(first_row + r, first_token + t + 16u, sum2 * token_factor(t + 16u));
+  store_rows(first_row + r, first_token + t + 24u, sum3 * token_factor(t + 24u));
+}
+
+fn token_factor(t: u32) -> f32 {
+  return factor(dot(token_squares[t], vec4f(1.0)));
 }
 
 fn store_rows(row: u32, token: u32, sums: vec4f) {

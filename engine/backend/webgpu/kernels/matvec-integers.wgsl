@@ -17,17 +17,19 @@ fn main(
 ) {
   let row = (group.x + group.y * groups.x) * 4u;
   let last = params.rows - 1u;
-  let first = min(vec4u(row) + vec4u(0u, 1u, 2u, 3u), vec4u(last)) * params.chunks;
+  let first = first_chunks(min(vec4u(row) + vec4u(0u, 1u, 2u, 3u), vec4u(last)));
+  let beside = rows_beside(min(row, last));
   var sum = vec4f();
   for (var chunk = thread; chunk < params.chunks; chunk += threads) {
+    let later = later_chunk(beside, chunk);
     let near = x[3u * chunk];
     let far = x[3u * chunk + 1u];
     let scales = bitcast<vec2f>(x[3u * chunk + 2u].xy);
     sum += vec4f(
-      product(load_chunk(first.x + chunk), near, far, scales),
-      product(load_chunk(first.y + chunk), near, far, scales),
-      product(load_chunk(first.z + chunk), near, far, scales),
-      product(load_chunk(first.w + chunk), near, far, scales),
+      product(load_chunk(first.x + later), near, far, scales),
+      product(load_chunk(first.y + later), near, far, scales),
+      product(load_chunk(first.z + later), near, far, scales),
+      product(load_chunk(first.w + later), near, far, scales),
     );
   }
   let mine = subgroupAdd(sum);

@@ -1,4 +1,4 @@
-// Decode on software adapters: one lane per row, two rows per lane. There the number of loads is the cost, so the lanes
+// Decode on software adapters: one lane per row, four rows per lane. There the number of loads is the cost, so the lanes
 // share the loads of x: each fetches one vec4 and subgroupBroadcast spreads it.
 @group(0) @binding(4) var<storage, read> x: array<vec4f>;
 
@@ -12,43 +12,61 @@ fn main(
   @builtin(local_invocation_index) lane: u32,
   @builtin(subgroup_invocation_id) subgroup_lane: u32,
 ) {
-  let row = (group.x + group.y * groups.x) * 16u + lane;
+  let row = (group.x + group.y * groups.x) * 32u + lane;
   let last = params.rows - 1u;
-  let first_a = min(row, last) * params.chunks;
-  let first_b = min(row + 8u, last) * params.chunks;
+  let first = first_chunks(min(vec4u(row) + vec4u(0u, 8u, 16u, 24u), vec4u(last)));
+  let beside = rows_beside(min(row, last));
   let mine = subgroup_lane & (lanes - 1u);
-  var a = vec4f();
-  var b = vec4f();
+  let near_factor = x_factor(mine);
+  let far_factor = x_factor(mine + 4u);
+  var sums = vec4f();
+  var squares = 0.0;
   for (var chunk = 0u; chunk < params.chunks; chunk++) {
-    let x0 = x[chunk * 8u + mine];
-    var x1 = x0;
-    if (lanes == 4u) { x1 = x[chunk * 8u + 4u + mine]; }
-    let wa = load_chunk(first_a + chunk);
-    let wb = load_chunk(first_b + chunk);
-    let v0 = subgroupBroadcast(x0, 0u);
-    a = fma(weights4(wa, 0u), v0, a);
-    b = fma(weights4(wb, 0u), v0, b);
-    let v1 = subgroupBroadcast(x0, 1u);
-    a = fma(weights4(wa, 1u), v1, a);
-    b = fma(weights4(wb, 1u), v1, b);
-    let v2 = subgroupBroadcast(x0, 2u);
-    a = fma(weights4(wa, 2u), v2, a);
-    b = fma(weights4(wb, 2u), v2, b);
-    let v3 = subgroupBroadcast(x0, 3u);
-    a = fma(weights4(wa, 3u), v3, a);
-    b = fma(weights4(wb, 3u), v3, b);
-    let v4 = subgroupBroadcast(x1, second);
-    a = fma(weights4(wa, 4u), v4, a);
-    b = fma(weights4(wb, 4u), v4, b);
-    let v5 = subgroupBroadcast(x1, second + 1u);
-    a = fma(weights4(wa, 5u), v5, a);
-    b = fma(weights4(wb, 5u), v5, b);
-    let v6 = subgroupBroadcast(x1, second + 2u);
-    a = fma(weights4(wa, 6u), v6, a);
-    b = fma(weights4(wb, 6u), v6, b);
-    let v7 = subgroupBroadcast(x1, second + 3u);
-    a = fma(weights4(wa, 7u), v7, a);
-    b = fma(weights4(wb, 7u), v7, b);
+    let later = later_chunk(beside, chunk);
+    let at = chunk * 8u + mine;
+    let near_part = x[at];
+    squares += square(near_part);
+    let near = weighed(near_part, at);
+    let near_scaled = near * near_factor;
+    var sum = near;
+    var far_scaled = near_scaled;
+    if (lanes == 4u) {
+      let far_part = x[at + 4u];
+      squares += square(far_part);
+      let far = weighed(far_part, at + 4u);
+      far_scaled = far * far_factor;
+      sum += far;
+    }
+    let shared_x = SharedX(
+      subgroupBroadcast(near_scaled, 0u),
+      subgroupBroadcast(near_scaled, 1u),
+      subgroupBroadcast(near_scaled, 2u),
+      subgroupBroadcast(near_scaled, 3u),
+      subgroupBroadcast(far_scaled, second),
+      subgroupBroadcast(far_scaled, second + 1u),
+      subgroupBroadcast(far_scaled, second + 2u),
+      subgroupBroadcast(far_scaled, second + 3u),
+      all_lanes(dot(sum, vec4f(1.0))),
+    );
+    sums += vec4f(
+      chunk_dot(load_chunk(first.x + later), shared_x),
+      chunk_dot(load_chunk(first.y + later), shared_x),
+      chunk_dot(load_chunk(first.z + later), shared_x),
+      chunk_dot(load_chunk(first.w + later), shared_x),
+    );
   }
-  store_pair(row, 0u, dot(a, vec4f(1.0)), dot(b, vec4f(1.0)));
+  sums *= factor(all_lanes(squares));
+  store_pair(row, 0u, sums.x, sums.y);
+  store_pair(row + 16u, 0u, sums.z, sums.w);
+}
+
+// The sum over the lanes that share x. Broadcasts of known lanes cost software adapters one instruction, a reduction many.
+fn all_lanes(mine: f32) -> f32 {
+  var sum = subgroupBroadcast(mine, 0u) + subgroupBroadcast(mine, 1u);
+  sum += subgroupBroadcast(mine, 2u) + subgroupBroadcast(mine, 3u);
+  if (lanes == 8u) {
+    sum += subgroupBroadcast(mine, second) + subgroupBroadcast(mine, second + 1u);
+    sum += subgroupBroadcast(mine, second + 2u) + subgroupBroadcast(mine, second + 3u);
+  }
+  return sum;
 }

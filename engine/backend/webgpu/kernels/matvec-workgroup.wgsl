@@ -3,7 +3,7 @@
 @group(0) @binding(4) var<storage, read> x: array<f32>;
 
 const threads = 32u;
-var<workgroup> partial: array<vec2f, threads>;
+var<workgroup> partial: array<vec3f, threads>;
 
 @compute @workgroup_size(threads)
 fn main(
@@ -13,14 +13,20 @@ fn main(
 ) {
   let pair = group.x + group.y * groups.x;
   let row = pair / 8u * 16u + pair % 8u;
-  let first = min(vec2u(row, row + 8u), vec2u(params.rows - 1u)) * params.chunks;
-  var sum = vec2f();
+  let last = params.rows - 1u;
+  let first_a = first_chunk(min(row, last));
+  let first_b = first_chunk(min(row + 8u, last));
+  let beside = rows_beside(min(row, last));
+  // Of both rows, and of the squares of x.
+  var sum = vec3f();
   for (var chunk = thread; chunk < params.chunks; chunk += threads) {
-    let a = load_chunk(first.x + chunk);
-    let b = load_chunk(first.y + chunk);
+    let later = later_chunk(beside, chunk);
+    let a = load_chunk(first_a + later);
+    let b = load_chunk(first_b + later);
     for (var i = 0u; i < 8u; i++) {
-      let v = x4(chunk * 32u + 4u * i);
-      sum += vec2f(dot(weights4(a, i), v), dot(weights4(b, i), v));
+      let part = x4(chunk * 32u + 4u * i);
+      let v = weighed(part, chunk * 8u + i);
+      sum += vec3f(dot(weights4(a, i), v), dot(weights4(b, i), v), square(part));
     }
   }
   partial[thread] = sum;
@@ -28,7 +34,10 @@ fn main(
     workgroupBarrier();
     if (thread < half) { partial[thread] += partial[thread + half]; }
   }
-  if (thread == 0u) { store_pair(row, 0u, partial[0].x, partial[0].y); }
+  if (thread == 0u) {
+    let sums = partial[0].xy * factor(partial[0].z);
+    store_pair(row, 0u, sums.x, sums.y);
+  }
 }
 
 // The weights beyond cols are zeros, but x beyond cols belongs to somebody else and may be anything.

@@ -1,7 +1,9 @@
 // One row per kernel: which operation it computes, on which shapes and devices it is chosen, and how it is launched.
+import type { TensorType } from '../../../format/ggml-types'
 import type { Activation, Operation, StateType } from '../../../graph/graph'
 import activateText from './activate.wgsl'
 import { activations } from './activations'
+import noActivation from './activation-none.wgsl'
 import addBonusText from './add-bonus.wgsl'
 import addText from './add.wgsl'
 import appendF16Text from './append-f16.wgsl'
@@ -28,13 +30,14 @@ import l2NormText from './l2-norm.wgsl'
 import layerNormText from './layer-norm.wgsl'
 import lanes4 from './lanes-4.wgsl'
 import lanes8 from './lanes-8.wgsl'
+import lanesSum from './lanes-sum.wgsl'
 import matmulInterface from './matmul.wgsl'
 import matmulIntegers from './matmul-integers.wgsl'
 import matmulLanes from './matmul-lanes.wgsl'
 import matmulLanes2 from './matmul-lanes-2.wgsl'
 import matmulLanes16 from './matmul-lanes-16.wgsl'
+import matmulInput from './matmul-input.wgsl'
 import matmulStore from './matmul-store.wgsl'
-import matmulStoreGated from './matmul-store-gated.wgsl'
 import matmulTile from './matmul-tile.wgsl'
 import matvecIntegers from './matvec-integers.wgsl'
 import matvecLanes from './matvec-lanes.wgsl'
@@ -52,6 +55,7 @@ import ropeText from './rope.wgsl'
 import partsText from './parts.wgsl'
 import roundingText from './round-half.wgsl'
 import roundUnitText from './round-unit.wgsl'
+import rowsBesideText from './rows-beside.wgsl'
 import scaleByPositionText from './scale-by-position.wgsl'
 import scaleColumnsText from './scale-columns.wgsl'
 import selectOutputsText from './select-outputs.wgsl'
@@ -91,9 +95,12 @@ export interface Shape {
   readonly chunked: boolean
   /** Whether an attention of one token sees as many rows of keys as one workgroup for each head would be slow with. */
   readonly manyRows: boolean
+  /** Products without one have that of others in their plan, so that they share a text with them. */
   readonly activation: Activation | ''
   /** Whether a matrix can be read as integers: see `integers` in quants/table.ts. */
   readonly integers: boolean
+  /** Whether a product gates its results, or norms what it multiplies. */
+  readonly hasEdges: boolean
 }
 
 /** The shape of an operation that has none of these. */
@@ -109,6 +116,7 @@ export const noShape: Shape = {
   manyRows: false,
   activation: '',
   integers: false,
+  hasEdges: false,
 }
 
 /** The side of a device that kernels are chosen by. */
@@ -134,6 +142,8 @@ export interface Kernel {
   readonly rounds: boolean
   /** Parts of the rows that an attention reads apart and leaves for a kernel that joins them; 0 for all others. */
   readonly parts: number
+  /** Whether the text multiplies by the type's chunk_dot. */
+  readonly dots: boolean
   /** WGSL extensions to enable. */
   readonly enable: readonly string[]
   /** Values of the text's override constants. */
@@ -143,14 +153,18 @@ export interface Kernel {
 }
 
 /**
- * Storage bindings of an operation in order, after step (0) and params (1); `quant` ones start with quants and scales, `gates` ones
- * may have an activation in what they do with their sums.
+ * Storage bindings of an operation in order, after step (0) and params (1); `quant` ones start with quants and scales, `edges` ones
+ * end with edgesText.
  */
 export const interfaces: Readonly<
-  Record<OpName, { quant: boolean; gates?: true; bind: Readonly<Record<string, 'read' | 'write'>> }>
+  Record<OpName, { quant: boolean; edges?: true; bind: Readonly<Record<string, 'read' | 'write'>> }>
 > = {
   embed: { quant: true, bind: { tokens: 'read', y: 'write' } },
-  matmul: { quant: true, gates: true, bind: { x: 'read', bias: 'read', add: 'read', y: 'write' } },
+  matmul: {
+    quant: true,
+    edges: true,
+    bind: { x: 'read', bias: 'read', add: 'read', y: 'write', norm: 'read' },
+  },
   quantize: { quant: false, bind: { x: 'read', quantized: 'write' } },
   'rms-norm': { quant: false, bind: { x: 'read', weight: 'read', y: 'write' } },
   'layer-norm': { quant: false, bind: { x: 'read', weight: 'read', bias: 'read', y: 'write' } },
@@ -226,9 +240,22 @@ export const interfaces: Readonly<
   'choose-token': { quant: false, bind: { best: 'read', chosen: 'write' } },
 }
 
-/** The end of a kernel of matrices: what becomes of its sums, without a gate or with one. */
-export function storeText(activation: Activation | ''): string {
-  return activation === '' ? matmulStore : activations[activation] + matmulStoreGated
+/** What kernels of matrices end with: how x becomes what is multiplied, and sums become results. */
+export function edgesText(activation: Shape['activation']): string {
+  return matmulInput + (activation === '' ? noActivation : activations[activation]) + matmulStore
+}
+
+/** How kernels find the chunks of a matrix, of which `side` rows lie side by side in blocks of `unit` chunks. */
+export function placeText(side: number, unit: number): string {
+  return `const side = ${side}u;\nconst unit = ${unit}u;\n${rowsBesideText}`
+}
+
+/**
+ * Rows of a matrix that lie side by side: where each lane has a row, what the lanes read at once should lie together. f32 are also
+ * tables that other kernels read row by row.
+ */
+export function rowsBeside(device: DeviceTraits, type: TensorType): number {
+  return isFewLanes(device) && type !== 'f32' ? 32 : 1
 }
 
 /** How attention reads each type of cache, four values at a time. */
@@ -265,14 +292,16 @@ export const kernels: readonly Kernel[] = [
   kernel('matvec-lanes-4', 'matmul', matmulInterface + lanes4 + matvecLanes, {
     when: (_, d) => isFewLanes(d) && !hasLanes(d, 8),
     can: (s, d) => s.maxTokens === 1 && s.cols % 32 === 0 && hasLanes(d, 4),
+    dots: true,
     enable: ['subgroups'],
-    grid: (s) => fold(s.rows / 16),
+    grid: (s) => fold(s.rows / 32),
   }),
   kernel('matvec-lanes-8', 'matmul', matmulInterface + lanes8 + matvecLanes, {
     when: (_, d) => isFewLanes(d),
     can: (s, d) => s.maxTokens === 1 && s.cols % 32 === 0 && hasLanes(d, 8),
+    dots: true,
     enable: ['subgroups'],
-    grid: (s) => fold(s.rows / 16),
+    grid: (s) => fold(s.rows / 32),
   }),
   kernel('matvec-subgroups', 'matmul', matmulInterface + matvecSubgroups, {
     when: (_, d) => !isFewLanes(d),
@@ -285,13 +314,13 @@ export const kernels: readonly Kernel[] = [
     can: (s) => s.maxTokens === 1,
     grid: (s) => fold(Math.ceil(s.rows / 16) * 8),
   }),
-  kernel('matmul-2-lanes-4', 'matmul', matmulInterface + lanes4 + matmulLanes2, {
+  kernel('matmul-2-lanes-4', 'matmul', matmulInterface + lanes4 + lanesSum + matmulLanes2, {
     when: (_, d) => isFewLanes(d) && !hasLanes(d, 8),
     can: (s, d) => s.maxTokens === 2 && s.cols % 32 === 0 && hasLanes(d, 4),
     enable: ['subgroups'],
     grid: (s) => fold(s.rows / 16),
   }),
-  kernel('matmul-2-lanes-8', 'matmul', matmulInterface + lanes8 + matmulLanes2, {
+  kernel('matmul-2-lanes-8', 'matmul', matmulInterface + lanes8 + lanesSum + matmulLanes2, {
     when: (_, d) => isFewLanes(d),
     can: (s, d) => s.maxTokens === 2 && s.cols % 32 === 0 && hasLanes(d, 8),
     enable: ['subgroups'],
@@ -480,10 +509,10 @@ function kernel(
   op: OpName,
   wgsl: string,
   row: Pick<Kernel, 'grid'> &
-    Partial<Pick<Kernel, 'when' | 'can' | 'rounds' | 'parts' | 'enable' | 'constants'>>,
+    Partial<Pick<Kernel, 'when' | 'can' | 'rounds' | 'parts' | 'dots' | 'enable' | 'constants'>>,
 ): Kernel {
   const always = (): boolean => true
-  const usual = { when: always, can: always, rounds: false, parts: 0, enable: [], constants: {} }
+  const usual = { when: always, can: always, rounds: false, parts: 0, dots: false, enable: [], constants: {} }
   return { ...usual, ...row, name, op, wgsl: stepText + wgsl }
 }
 
@@ -529,7 +558,7 @@ function hasLanes(device: DeviceTraits, lanes: number): boolean {
 }
 
 function takesIntegers(shape: Shape, device: DeviceTraits): boolean {
-  return shape.integers && shape.activation === '' && shape.cols % 32 === 0 && device.packedDot
+  return shape.integers && !shape.hasEdges && shape.cols % 32 === 0 && device.packedDot
 }
 
 // 4 and 8 are the vector registers of a CPU, where loads cost more than lanes; GPUs have 16 and more.
