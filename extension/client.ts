@@ -18,6 +18,7 @@ import { isAbort, sleep } from '../engine/base/signal'
 import { describeError, EngineError } from '../engine/protocol/errors'
 import {
   DidNotAskNotification,
+  DidReadNotification,
   protocolVersion,
   StatusNotification,
   StatusRequest,
@@ -27,7 +28,7 @@ import {
 import type { Settings } from '../engine/protocol/settings'
 import { readSettings } from './configuration'
 import { documentSelector } from './documents'
-import { ghostTextMiddleware } from './ghost-text'
+import { ghostTextMiddleware, type GhostTextObserver } from './ghost-text'
 import { findRuntime, runtimeEnvironment, stillHolds, type Choice, type Runtime } from './launch'
 import type { LogChannel } from './log'
 import { Renewable } from './renewable'
@@ -53,6 +54,7 @@ export class Engine implements vscode.Disposable {
   constructor(
     private readonly script: string,
     private readonly log: LogChannel,
+    private readonly observer: GhostTextObserver,
   ) {}
 
   readonly onStatus = this.#statusChanged.event
@@ -125,8 +127,11 @@ export class Engine implements vscode.Disposable {
     const settings = readSettings()
     const runtime = await this.#findRuntime(settings, signal)
     signal.throwIfAborted()
-    const life = new Life(runtime, this.script, this.log)
+    const life = new Life(runtime, this.script, this.log, this.observer)
     life.client.onNotification(StatusNotification.type, (status) => this.#setStatus(status))
+    life.client.onNotification(DidReadNotification.type, ({ promptTokens, reusedTokens }) =>
+      this.observer.read(promptTokens, reusedTokens),
+    )
     this.#life = life
     try {
       await life.start()
@@ -212,7 +217,7 @@ class Life {
   readonly ended: Promise<string>
   readonly #child: ChildProcess
 
-  constructor(runtime: Runtime, script: string, log: LogChannel) {
+  constructor(runtime: Runtime, script: string, log: LogChannel, observer: GhostTextObserver) {
     // IPC rather than stdio: the messages have a channel of their own, so a native library or GPU driver
     // that prints to stdout cannot break the protocol; whatever it prints lands in the log.
     this.#child = spawn(runtime.command, [script, 'lsp', '--node-ipc'], {
@@ -242,6 +247,7 @@ class Life {
       'Hearth',
       () => Promise.resolve(transports(child)),
       clientOptions(log, {
+        observer,
         kill: () => this.kill(),
         didNotAsk: (params) => this.#tell(params, log),
       }),
@@ -304,11 +310,12 @@ class QuietClient extends LanguageClient {
 }
 
 interface LifeLine {
+  observer: GhostTextObserver
   kill: () => void
   didNotAsk: (params: DidNotAskNotification.Params) => void
 }
 
-function clientOptions(log: LogChannel, { kill, didNotAsk }: LifeLine): LanguageClientOptions {
+function clientOptions(log: LogChannel, { observer, kill, didNotAsk }: LifeLine): LanguageClientOptions {
   return {
     documentSelector,
     outputChannel: log.channel,
@@ -327,7 +334,7 @@ function clientOptions(log: LogChannel, { kill, didNotAsk }: LifeLine): Language
       },
     },
     middleware: {
-      ...ghostTextMiddleware(log, didNotAsk),
+      ...ghostTextMiddleware(log, observer, didNotAsk),
       // `Engine.configure` sends the settings; what the base class would send has the wrong shape.
       workspace: { didChangeConfiguration: () => Promise.resolve() },
     },

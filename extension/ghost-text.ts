@@ -8,12 +8,21 @@ import type { DidNotAskNotification } from '../engine/protocol/messages'
 /** Run by VS Code when a suggestion is taken whole; arguments: document URI, inserted text. */
 export const didAcceptCommand = 'hearth.didAccept'
 
+/** Hears of what the statistics count. */
+export interface GhostTextObserver {
+  /** The editor is given a suggestion, after so many milliseconds. */
+  suggested(uri: string, text: string, ms: number): void
+  /** The model was asked with a prompt of so many tokens. */
+  read(promptTokens: number, reusedTokens: number): void
+}
+
 /**
  * Middleware for `textDocument/inlineCompletion`. Everything that needs thought happens in the engine; `didNotAsk` lets it tell people
  * about what does not.
  */
 export function ghostTextMiddleware(
   log: Log,
+  observer: GhostTextObserver,
   didNotAsk: (params: DidNotAskNotification.Params) => void,
 ): Pick<Middleware, 'provideInlineCompletionItems'> {
   return {
@@ -28,8 +37,12 @@ export function ghostTextMiddleware(
         return null
       }
       try {
-        const answer = await next(document, position, context, token)
-        return markItems(document, answer)
+        const start = performance.now()
+        const items = markItems(document, await next(document, position, context, token))
+        const [text] = items.map(textOf)
+        if (text !== undefined && !token.isCancellationRequested)
+          observer.suggested(document.uri.toString(), text, performance.now() - start)
+        return items
       } catch (error) {
         if (error instanceof vscode.CancellationError) return null
         log.warn(`No suggestion: ${describeError(error)}`)
@@ -51,12 +64,15 @@ function markItems(
 ): vscode.InlineCompletionItem[] {
   const items = Array.isArray(answer) ? answer : (answer?.items ?? [])
   for (const item of items) {
-    const text = typeof item.insertText === 'string' ? item.insertText : item.insertText.value
     item.command = {
       command: didAcceptCommand,
       title: 'Suggestion accepted',
-      arguments: [document.uri.toString(), text],
+      arguments: [document.uri.toString(), textOf(item)],
     }
   }
   return items
+}
+
+function textOf({ insertText }: vscode.InlineCompletionItem): string {
+  return typeof insertText === 'string' ? insertText : insertText.value
 }

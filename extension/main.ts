@@ -14,8 +14,11 @@ import { insertAtCursor } from './insert'
 import { showLastPrompts } from './last-prompts'
 import { createLogChannel, type LogChannel } from './log'
 import { selectModel } from './select-model'
+import { readWhyPage } from './read-why-page'
 import { createStatusItem, showStatusMenu } from './status'
-import { WhyPage } from './why-page'
+import { drawStatistics } from './statistics'
+import { StatisticsRecorder } from './statistics-recorder'
+import { TextPage } from './text-page'
 
 const conversationKey = 'hearth.conversation'
 
@@ -37,7 +40,8 @@ export async function deactivate(): Promise<void> {
 
 function start(context: vscode.ExtensionContext): void {
   const log = createLogChannel()
-  const engine = new Engine(path.join(context.extensionPath, 'dist', 'engine.js'), log)
+  const statistics = new StatisticsRecorder(context.globalState)
+  const engine = new Engine(path.join(context.extensionPath, 'dist', 'engine.js'), log, statistics)
   running = engine
   let lastEditor = vscode.window.activeTextEditor
 
@@ -55,7 +59,16 @@ function start(context: vscode.ExtensionContext): void {
     run: (command) => vscode.commands.executeCommand(viewCommands[command]),
     log,
   })
-  const whyPage = new WhyPage(engine)
+  const whyPage = new TextPage({
+    scheme: 'hearth-why',
+    name: 'Why No Suggestion',
+    read: () => readWhyPage(engine),
+  })
+  const statisticsPage = new TextPage({
+    scheme: 'hearth-statistics',
+    name: 'Statistics',
+    read: async () => drawStatistics(await statistics.all()),
+  })
   const view: ChatView = new ChatView(context.extensionUri, (raw) => chat.onMessage(raw))
 
   const commands: Record<string, () => unknown> = {
@@ -70,6 +83,9 @@ function start(context: vscode.ExtensionContext): void {
     'hearth.showLog': () => log.channel.show(),
     'hearth.whyNoSuggestion': () => whyPage.show(),
     'hearth.refreshWhyPage': () => whyPage.refresh(),
+    'hearth.showStatistics': () => statisticsPage.show(),
+    'hearth.refreshStatistics': () => statisticsPage.refresh(),
+    'hearth.resetStatistics': () => resetStatistics(statistics, statisticsPage),
     'hearth.showLastPrompts': () => showLastPrompts(engine),
     'hearth.showStatusMenu': () => showStatusMenu(engine),
     'hearth.openWalkthrough': () => openWalkthrough(context),
@@ -80,13 +96,16 @@ function start(context: vscode.ExtensionContext): void {
   context.subscriptions.push(
     log,
     engine,
+    statistics,
     whyPage,
+    statisticsPage,
     createStatusItem(engine),
     engine.onStatus((status) => view.post({ type: 'status', status })),
     ...Object.entries(commands).map(([id, run]) => register(id, run, log)),
-    vscode.commands.registerCommand(didAcceptCommand, (uri: string, text: string) =>
-      reportAccepted(engine, uri, text, log),
-    ),
+    vscode.commands.registerCommand(didAcceptCommand, (uri: string, text: string) => {
+      statistics.accepted(uri, text)
+      return reportAccepted(engine, uri, text, log)
+    }),
     vscode.window.registerWebviewViewProvider(chatViewId, view),
     vscode.window.onDidChangeActiveTextEditor((editor) => (lastEditor = editor ?? lastEditor)),
     watchSettings(engine, log),
@@ -110,6 +129,13 @@ function register(id: string, run: () => unknown, log: LogChannel): vscode.Dispo
       void vscode.window.showErrorMessage(`Hearth: ${describeError(error)}`)
     }
   })
+}
+
+async function resetStatistics(statistics: StatisticsRecorder, page: TextPage): Promise<void> {
+  const question = 'Forget the counts of all days?'
+  if ((await vscode.window.showWarningMessage(question, { modal: true }, 'Forget')) === undefined) return
+  await statistics.reset()
+  page.refresh()
 }
 
 async function toggleForActiveLanguage(): Promise<void> {

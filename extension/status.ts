@@ -70,6 +70,7 @@ function menu(engine: Engine): MenuItem[] {
       : entry('$(check)', 'Enable ghost text', 'hearth.toggleCompletions'),
     ...forLanguage,
     entry('$(question)', 'Why no suggestion?', 'hearth.whyNoSuggestion'),
+    entry('$(graph)', 'Show statistics', 'hearth.showStatistics'),
     separator('Model'),
     {
       ...entry('$(chip)', 'Select model…', 'hearth.selectModel'),

@@ -155,6 +155,16 @@ export namespace WhyPageRequest {
   export const type = new RequestType0<string, void>('hearth/why')
 }
 
+/** The model was asked for a suggestion: sent when it has ended, for an editor that counts. */
+export namespace DidReadNotification {
+  export interface Params {
+    promptTokens: number
+    /** Those of them that it did not have to read again. */
+    reusedTokens: number
+  }
+  export const type = new NotificationType<Params>('hearth/didRead')
+}
+
 /** The editor had a reason of its own not to ask for ghost text. For the request log only. */
 export namespace DidNotAskNotification {
   export interface Params {

@@ -13,7 +13,7 @@ import { expandHome } from '../base/home-path'
 import { createLog, type Log } from '../base/log'
 import { createCompleter } from '../complete/complete'
 import { describeError, toWire, EngineError } from '../protocol/errors'
-import { protocolVersion, StatusNotification } from '../protocol/messages'
+import { DidReadNotification, protocolVersion, StatusNotification } from '../protocol/messages'
 import { parseSettings, type Settings } from '../protocol/settings'
 import { ensureModel, listModels } from '../provider/hub'
 import { openLocal } from '../provider/open-local'
@@ -109,7 +109,14 @@ function createHost(
     provider: () => modelHost.current(),
     settings: () => settings.completion,
     log,
-    record: (record) => requests.add({ kind: 'completion', ...record }),
+    record: (record) => {
+      requests.add({ kind: 'completion', ...record })
+      if (record.usage === undefined) return
+      const { promptTokens, reusedTokens } = record.usage
+      connection
+        .sendNotification(DidReadNotification.type, { promptTokens, reusedTokens })
+        .catch((error: unknown) => log.debug(`Counts were not sent: ${String(error)}`))
+    },
   })
   return {
     log,

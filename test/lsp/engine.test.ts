@@ -22,6 +22,7 @@ import {
   ChatRequest,
   DidAcceptNotification,
   DidNotAskNotification,
+  DidReadNotification,
   ExplainRequest,
   LoadModelRequest,
   ModelsRequest,
@@ -115,6 +116,19 @@ describe('engine over LSP', () => {
         asked,
         /Prompt, before the cursor \(tokens: \d+\):\n\n```\n\/\/ sum\.ts\nconst total = 1\n\n```\n/,
       )
+    })
+
+    it('tells an editor that counts how much the model had to read', async () => {
+      const counts = new Promise<DidReadNotification.Params>((resolve) =>
+        engine.connection.onNotification(DidReadNotification.type, resolve),
+      )
+      const uri = 'file:///work/count.ts'
+      await engine.open(uri, 'typescript', 'let counted = ')
+      await engine.complete(uri, 0, 14)
+      const [entry] = await engine.connection.sendRequest(RequestLogRequest.type)
+      const { promptTokens = 0, reusedTokens = -1 } = entry?.usage ?? {}
+      assert.ok(promptTokens > 0)
+      assert.deepEqual(await counts, { promptTokens, reusedTokens })
     })
 
     it('a suggestion for text that has changed since is not sent', async () => {

@@ -134,6 +134,8 @@ describe('Hearth in VS Code', function () {
     await vscode.press('ArrowRight')
     // Between the letters of a word.
     await vscode.type('q')
+    // Editors have a pause of their own before they ask.
+    await new Promise((resolve) => setTimeout(resolve, 1500))
     await vscode.press('Control+Z')
     await vscode.command('Hearth: Why No Suggestion?')
     await vscode.page.locator('.tab.active[data-resource-name^="Why No Suggestion"]').waitFor()
@@ -145,6 +147,19 @@ describe('Hearth in VS Code', function () {
     )
     await vscode.page.locator('.editor-actions [aria-label*="Refresh"]').first().click()
     await vscode.screenshot('13-why-no-suggestion')
+  })
+
+  it('counts suggestions by day', async () => {
+    await vscode.command('Hearth: Show Statistics')
+    await vscode.page.locator('.tab.active[data-resource-name^="Statistics"]').waitFor()
+    await until(
+      'the counts',
+      () => vscode.editorText(),
+      (text) => /\| \d{4}-\d\d-\d\d \|/.test(text),
+      10_000,
+    )
+    assert.match(await vscode.editorText(), /\| \d{4}-\d\d-\d\d \| +[1-9]\d* \| +1 \(\d+%\) /)
+    await vscode.screenshot('14-statistics')
   })
 
   it('comes back when its engine dies', async () => {
