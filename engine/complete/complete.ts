@@ -2,7 +2,7 @@
 import { isAbort, sleep } from '../base/signal'
 import type { Log } from '../base/log'
 import type { Settings } from '../protocol/settings'
-import type { Usage } from '../protocol/chat'
+import type { AnswerToken, Usage } from '../protocol/chat'
 import type { AnsweredBy, PromptPart } from '../protocol/messages'
 import type { Finished, Provider } from '../provider/provider'
 import { readStream } from '../provider/read-stream'
@@ -10,6 +10,7 @@ import { closersOnly, readContext, signsOnly, type CompletionInput, type CursorC
 import { waitTime } from './debounce'
 import { fitClosers } from './fit-closers'
 import { GhostCache, sameAfter } from './ghost-cache'
+import { findDoubt } from './postprocess/confidence'
 import { applyFilters, fitFilters, readingFilters, shapeFilters, type Filtered } from './postprocess/filter'
 import { blockEnd } from './postprocess/stop-at-block-end'
 import { PromptLayout } from './prompt-layout'
@@ -88,6 +89,9 @@ interface Running extends Asked {
   controller: AbortController
   /** What the model has written so far. */
   text: string
+  readonly tokens: AnswerToken[]
+  /** How unsure the suggestion may be: `hearth.completion.boldness`, or all when it was asked for by hand. */
+  readonly boldness: number
   /** The most that was typed since, by the requests that wait for it. */
   typed: string
   waiters: number
@@ -158,7 +162,9 @@ class LadderCompleter implements Completer {
   async #find(input: CompletionInput, asked: Asked, signal: AbortSignal): Promise<Found | undefined> {
     const { context } = asked
     const known = this.#cache.find(context)
-    if (known) return { text: known.rest, answeredBy: known.typed > 0 ? 'typing' : 'cache' }
+    // By hand, what was too unsure before is shown.
+    if (known && (known.rest !== '' || input.trigger !== 'invoked'))
+      return { text: known.rest, answeredBy: known.typed > 0 ? 'typing' : 'cache' }
 
     const running = this.#running
     const typed = running && typedSince(running.context, context)
@@ -194,7 +200,7 @@ class LadderCompleter implements Completer {
     }
     // Read only now: the model that was there before the wait may be gone, or another.
     const provider = this.parts.provider()
-    return provider && this.#join(this.#start(asked, provider), signal)
+    return provider && this.#join(this.#start(asked, provider, input.trigger), signal)
   }
 
   /** Waits for a running request without owning it: leaving is quick, and the last one out turns off the light. */
@@ -214,13 +220,15 @@ class LadderCompleter implements Completer {
     running.grace = setTimeout(() => running.controller.abort(), this.parts.graceMs ?? defaultGraceMs)
   }
 
-  #start(asked: Asked, provider: Provider): Running {
+  #start(asked: Asked, provider: Provider, trigger: CompletionInput['trigger']): Running {
     const { context } = asked
     this.#layout.note(context.uri, context.layout)
     const running: Running = {
       ...asked,
       controller: new AbortController(),
       text: '',
+      tokens: [],
+      boldness: trigger === 'invoked' ? 1 : this.parts.settings().boldness,
       typed: '',
       waiters: 0,
       grace: undefined,
@@ -244,6 +252,7 @@ class LadderCompleter implements Completer {
       maxTokens,
       stop,
       timeBudgetMs,
+      onToken: (token: AnswerToken) => void running.tokens.push(token),
     }
     const parts = partsOf(context, provider.capabilities.fim)
     const inner = new AbortController()
@@ -256,7 +265,8 @@ class LadderCompleter implements Completer {
       running.text = raw
       if (!agrees(running.text, running.typed)) controller.abort()
       // Aborting and reading on, rather than leaving the loop, gets the usage too.
-      if (isComplete(running.text, context)) inner.abort()
+      const { text, tokens, boldness } = running
+      if (isComplete(text, context) || findDoubt(text, tokens, boldness, false)) inner.abort()
     }).catch((error: unknown) => {
       const outcome = `failed: ${error instanceof Error ? error.message : String(error)}`
       this.#record(running, { text: raw, shown: '', outcome, answeredBy: 'model', parts })
@@ -280,16 +290,21 @@ class LadderCompleter implements Completer {
   #finish(running: Running, raw: string, end: Finished, parts: PromptPart[]): string {
     const { context } = running
     this.#window.note(end.usage)
+    const doubt = findDoubt(running.text, running.tokens, running.boldness, true)
     const whole = end.finishReason === 'length' ? dropUnfinishedLine(running.text) : running.text
-    const shaped = applyFilters(shapeFilters, whole, context)
-    const reason = shaped.text === '' ? reasonForNothing(shaped) : undefined
+    const sure = whole.slice(0, doubt?.keep)
+    const shaped = applyFilters(shapeFilters, sure, context)
+    const isShortened = doubt && shaped.text !== applyFilters(shapeFilters, whole, context).text
+    const reason =
+      doubt?.keep === 0 ? doubt.reason : shaped.text === '' ? reasonForNothing(shaped) : undefined
     if (reason !== undefined) this.parts.log.debug(`No suggestion: ${reason}.`)
     const fitted = applyFilters(fitFilters, shaped.text, context)
+    const suggested = isShortened ? `suggested, ${doubt.reason}` : 'suggested'
     const late = running.waiters === 0 ? 'kept for the next keystroke: nobody waited any more' : undefined
     this.#record(running, {
       text: raw,
       shown: late === undefined ? fitted.text : '',
-      outcome: reason ?? (fitted.text === '' ? reasonForNothing(fitted) : (late ?? 'suggested')),
+      outcome: reason ?? (fitted.text === '' ? reasonForNothing(fitted) : (late ?? suggested)),
       answeredBy: 'model',
       parts,
       usage: end.usage,

@@ -5,7 +5,7 @@ import { Utf8Stream } from '../base/utf8-stream'
 import { isAbort } from '../base/signal'
 import type { Model } from '../model/model'
 import type { State } from '../model/state'
-import type { FinishReason, Usage } from '../protocol/chat'
+import type { AnswerToken, FinishReason, Usage } from '../protocol/chat'
 import { EngineError } from '../protocol/errors'
 import type { DraftModel } from './draft-model'
 import { createSampler, greedy, type Sampler, type SamplerOptions } from './sampler'
@@ -25,6 +25,8 @@ export interface GenerateOptions {
   stopTokens?: ReadonlySet<number>
   /** Milliseconds of decoding after which what is there is good enough. */
   timeBudgetMs?: number
+  /** Told of every token of the answer before its text comes. */
+  onToken?: (token: AnswerToken) => void
   /** Whether steps may try guessed tokens; `auto` when left out. */
   speculation?: SpeculationMode
 }
@@ -109,7 +111,14 @@ export class Session implements Disposable {
       usage.promptTokens = 0
       return end('cancelled')
     }
-    const request: Request = { options, sampler: this.#sampler(options), generated, drafts, turn }
+    const request: Request = {
+      options,
+      sampler: this.#sampler(options),
+      generated,
+      drafts,
+      turn,
+      logProbability: undefined,
+    }
     let token: number | undefined
     const prefillStart = performance.now()
     try {
@@ -128,6 +137,7 @@ export class Session implements Disposable {
         usage.completionTokens = generated.length
         const piece = text.push(this.model.tokenizer.bytesOf(token))
         usage.decodeMs = performance.now() - decodeStart
+        options.onToken?.({ length: piece.length, logProbability: request.logProbability })
         if (piece.text) yield piece.text
         if (piece.stopped) return end('stop')
         if (generated.length >= options.maxTokens || usage.decodeMs > (options.timeBudgetMs ?? Infinity))
@@ -201,7 +211,7 @@ export class Session implements Disposable {
       if (rest.length === 0 && choice) return this.#chosenStep(chunk, choice, true, request)
       const logits = await this.#step(chunk, request.turn)
       this.#state.checkpoint()
-      if (rest.length === 0) return request.sampler.next(logits, this.#tokens)
+      if (rest.length === 0) return this.#draw(logits, request)
     }
   }
 
@@ -218,7 +228,8 @@ export class Session implements Disposable {
   }
 
   /** The token after `token`, when the step before has tried it. */
-  #alreadyTried(token: number, { sampler, drafts, turn }: Request): number | undefined {
+  #alreadyTried(token: number, request: Request): number | undefined {
+    const { drafts, turn } = request
     const tried = this.#tried
     if (!tried) return undefined
     turn.signal.throwIfAborted()
@@ -232,12 +243,12 @@ export class Session implements Disposable {
     this.#tokens.push(token)
     tried.accepted++
     if (tried.accepted === draft.length) this.#tried = undefined
-    return sampler.next(rowOf(logits, tried.accepted, draft.length + 1), this.#tokens)
+    return this.#draw(rowOf(logits, tried.accepted, draft.length + 1), request)
   }
 
   /** The token after `token`. The step tries some tokens more, where that promises to pay. */
   async #decode(token: number, speculation: Speculation | undefined, request: Request): Promise<number> {
-    const { options, generated, sampler, drafts, turn } = request
+    const { options, generated, drafts, turn } = request
     const room = this.#state.capacity - this.#tokens.length - 1
     const most = Math.min(options.maxTokens - generated.length - 1, room)
     // Copies cost nothing, so they go first.
@@ -256,7 +267,13 @@ export class Session implements Disposable {
       drafts.steps++
       drafts.tried += draft.length
     }
-    return sampler.next(rowOf(logits, 0, draft.length + 1), this.#tokens)
+    return this.#draw(rowOf(logits, 0, draft.length + 1), request)
+  }
+
+  #draw(logits: Float32Array, request: Request): number {
+    const token = request.sampler.next(logits, this.#tokens)
+    request.logProbability = request.sampler.logProbability
+    return token
   }
 
   #choiceOf({ sampler }: Request): TokenChoice | undefined {
@@ -271,8 +288,9 @@ export class Session implements Disposable {
     tokens: readonly number[],
     choice: TokenChoice,
     more: boolean,
-    { options, generated, turn }: Request,
+    request: Request,
   ): Promise<number> {
+    const { options, generated, turn } = request
     return turn.step(async () => {
       const start = performance.now()
       const trusted = this.#tokens.length
@@ -289,6 +307,7 @@ export class Session implements Disposable {
           this.#ahead = await this.model.choose(this.#state, next, choice)
         }
         const token = await next.read()
+        request.logProbability = undefined
         const end = performance.now()
         // A reader who took longer than the device has not left a wait that tells what a step costs.
         if (wasAhead && this.#ahead && end - start > start - this.#readAt)
@@ -376,6 +395,8 @@ interface Request {
   readonly generated: readonly number[]
   readonly drafts: DraftCounts
   readonly turn: Turn
+  /** Of the token drawn last, where it is known. */
+  logProbability: number | undefined
 }
 
 interface Tried {
@@ -405,8 +426,9 @@ class TextOut {
     this.#stop = new StopFilter(stops)
   }
 
-  push(bytes: Uint8Array): { text: string; stopped: boolean } {
-    return this.#stop.push(this.#unskipped(this.#utf8.push(bytes)))
+  push(bytes: Uint8Array): { text: string; stopped: boolean; length: number } {
+    const added = this.#unskipped(this.#utf8.push(bytes))
+    return { ...this.#stop.push(added), length: added.length }
   }
 
   *end(): Generator<string> {

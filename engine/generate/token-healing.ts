@@ -2,6 +2,7 @@
 // back, and the first tokens of the answer have to spell it again, and may go on.
 import type { TokenChoice } from '../backend/choose-token'
 import type { TokenPrefixes } from '../tokenizer/token-prefixes'
+import { logProbability } from './log-probability'
 import type { Sampler } from './sampler'
 
 // Vocabularies split text before they merge it; what they keep together is a word, a number or a run of signs, with a character
@@ -27,6 +28,7 @@ export function endToHeal(text: string, prefixes: TokenPrefixes): string {
 /** Greedy, but for the first tokens, which spell `text`. */
 export class HealingSampler implements Sampler {
   #left: Uint8Array
+  #logProbability: number | undefined
 
   constructor(
     text: string,
@@ -37,9 +39,16 @@ export class HealingSampler implements Sampler {
   }
 
   next(logits: Float32Array, history: readonly number[]): number {
-    const token = this.#spell(logits) ?? this.then.next(logits, history)
+    const spellings = this.#spellings()
+    const token = likeliestOf(spellings, logits) ?? this.then.next(logits, history)
+    this.#logProbability = logProbability(logits, token, spellings ?? this.prefixes.tokenizer.size)
     this.#left = this.#left.subarray(this.prefixes.tokenizer.bytesOf(token).length)
     return token
+  }
+
+  /** Of the last token among those that could have stood there, before temperature. */
+  get logProbability(): number | undefined {
+    return this.#logProbability
   }
 
   /** The device knows nothing of spelling. */
@@ -48,17 +57,23 @@ export class HealingSampler implements Sampler {
   }
 
   /**
-   * The likeliest of the tokens that begin with all that is left, and of the longest that is a part of it. Shorter parts are likely
-   * too, as words of their own, and lead astray: after ` n` nobody writes `umber`.
+   * The tokens that begin with all that is left, and the longest that is a part of it; undefined when nothing is left. Shorter parts
+   * are likely too, as words of their own, and lead astray: after ` n` nobody writes `umber`.
    */
-  #spell(logits: Float32Array): number | undefined {
+  #spellings(): number[] | undefined {
     if (this.#left.length === 0) return undefined
-    let best = this.prefixes.longestWithin(this.#left)
-    for (const token of this.prefixes.startingWith(this.#left)) {
-      if (best === undefined || (logits[token] ?? -Infinity) > (logits[best] ?? -Infinity)) best = token
-    }
-    return best
+    const part = this.prefixes.longestWithin(this.#left)
+    const whole = [...this.prefixes.startingWith(this.#left)]
+    return part === undefined ? whole : [part, ...whole.filter((token) => token !== part)]
   }
+}
+
+function likeliestOf(tokens: readonly number[] | undefined, logits: Float32Array): number | undefined {
+  let best = tokens?.[0]
+  for (const token of tokens ?? []) {
+    if (best === undefined || (logits[token] ?? -Infinity) > (logits[best] ?? -Infinity)) best = token
+  }
+  return best
 }
 
 // The second byte of a character in UTF-8, or a later one.

@@ -8,6 +8,14 @@ export interface ChatMessage {
 /** Why an answer ended: the model stopped, the token limit, the context is full, or somebody pressed stop. */
 export type FinishReason = 'stop' | 'length' | 'context-full' | 'cancelled'
 
+/** A token of an answer, as the completer hears of it. */
+export interface AnswerToken {
+  /** Characters that it adds to the answer, if no stop string takes them away; none while a character is incomplete. */
+  length: number
+  /** Natural logarithm of its probability, before temperature; undefined when the device chose it, or the sampler does not tell. */
+  logProbability: number | undefined
+}
+
 export interface Usage {
   /** Tokens of the prompt; when it was cancelled before all was read, those that had been. */
   promptTokens: number

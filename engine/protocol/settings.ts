@@ -48,6 +48,10 @@ export const settingsSchema = v.object({
       v.fallback(numberBetween(100, 60000), 4000),
       'Longest time, in milliseconds, that a suggestion may be generated for; what is ready by then is shown.',
     ),
+    boldness: described(
+      v.fallback(numberBetween(0, 1), 0.5),
+      'How unsure a suggestion may be. 1 shows all of it; the lower, the less is shown, and the more of that is right: suggestions end before the model becomes unsure, or are left out. This works on the processor; a GPU hardly tells how sure the model is, so that nearly all is shown there.',
+    ),
   }),
   chat: v.object({
     temperature: described(

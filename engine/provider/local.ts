@@ -85,6 +85,7 @@ export class LocalProvider implements Provider {
       skip: healed.length,
       stop: request.stop,
       timeBudgetMs: request.timeBudgetMs,
+      ...(request.onToken ? { onToken: request.onToken } : {}),
       ...(this.parts.fim ? { stopTokens: this.parts.fim.stopTokens } : {}),
     }
     const end = yield* this.#generate(this.#typing, prompt, options, 'typing', signal)

@@ -1,5 +1,5 @@
 // Where answers come from. LSP and CLI know this interface only; today the one provider is the local model.
-import type { ChatMessage, FinishReason, Usage } from '../protocol/chat'
+import type { AnswerToken, ChatMessage, FinishReason, Usage } from '../protocol/chat'
 
 export interface CompletionRequest {
   /** Text before the cursor, up to what is being typed. */
@@ -13,6 +13,8 @@ export interface CompletionRequest {
   stop: readonly string[]
   /** Milliseconds of decoding after which what is there is good enough. */
   timeBudgetMs: number
+  /** Told of every token of the suggestion before its text comes, as in `GenerateOptions`. */
+  onToken?: (token: AnswerToken) => void
 }
 
 export interface ChatOptions {

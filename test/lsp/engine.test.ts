@@ -38,7 +38,8 @@ const settings = {
   model: tinyModel('tiny-qwen2-fim'),
   device: 'cpu',
   contextLength: 512,
-  completion: { maxTokens: 12 },
+  // A random model is sure of nothing.
+  completion: { maxTokens: 12, boldness: 1 },
   chat: { maxTokens: 300, temperature: 0, systemPrompt: '' },
 }
 const isReady = ({ state }: EngineStatus): boolean => state === 'ready'
@@ -362,7 +363,7 @@ describe('engine over LSP', () => {
   })
 
   it('a window too small for the suggestion asked for means no ghost text, not an error', async () => {
-    const small = { ...settings, contextLength: 256, completion: { maxTokens: 512 } }
+    const small = { ...settings, contextLength: 256, completion: { maxTokens: 512, boldness: 1 } }
     const engine = await startEngine({ settings: small })
     await engine.status(isReady)
     await engine.open('file:///a.ts', 'typescript', `${'const a = 1\n'.repeat(100)}const b = `)

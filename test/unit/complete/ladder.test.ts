@@ -404,6 +404,29 @@ describe('completion ladder', () => {
     })
   }
 
+  it('stops the model where it becomes unsure', async () => {
+    const text = 'first.second.third.fourth.fifth.sixth'
+    const { ask, records } = bench({ says: () => text, pieceChars: 7, likely: [0.9, 0.9, 0.9, 0.9, 0.001] })
+    assert.equal(await ask('a = ┃'), 'first.second.third.fourth.')
+    assert.equal(records[0]?.text, 'first.second.third.fourth.fifth.six')
+    assert.match(records[0]?.outcome ?? '', /^suggested, shortened where it became unsure: 0.066 % likely/)
+  })
+
+  it('what is too unsure to be shown comes when asked for by hand', async () => {
+    const { ask, provider, records } = bench({ says, likely: [0.12] })
+    assert.equal(await ask('const a = ┃'), undefined)
+    assert.match(records[0]?.outcome ?? '', /^too unsure: 12 % likely/)
+    assert.equal(await ask('const a = ┃'), undefined)
+    assert.equal(provider.asked.length, 1)
+    assert.equal(await ask('const a = ┃', { trigger: 'invoked' }), 'values.length')
+    assert.equal(provider.asked.length, 2)
+  })
+
+  it('boldness 1 shows everything', async () => {
+    const { ask } = bench({ says, likely: [0.0001] }, { boldness: 1 })
+    assert.equal(await ask('const a = ┃'), 'values.length')
+  })
+
   it('stops the model where the block ends', async () => {
     const { ask, records } = bench({ says: () => `\n  run()\n}\nother()\n${'more()\n'.repeat(50)}` })
     assert.equal(await ask('if (ok) {┃'), '\n  run()\n}')

@@ -11,6 +11,8 @@ export interface Script {
   fim?: boolean
   /** Characters per piece. */
   pieceChars?: number
+  /** How likely each piece is, from 0 to 1, the last one standing for the rest; left out, nobody is told of tokens. */
+  likely?: readonly number[]
   fails?: Error
   model?: string
 }
@@ -68,7 +70,11 @@ export function scriptedProvider(script: Script): ScriptedProvider {
         await provider.gate
         if (signal.aborted) return ended('cancelled')
         usage.completionTokens++
-        yield text.slice(at, at + size)
+        const likely = script.likely?.[usage.completionTokens - 1] ?? script.likely?.at(-1)
+        const piece = text.slice(at, at + size)
+        if ('onToken' in request && likely !== undefined)
+          request.onToken?.({ length: piece.length, logProbability: Math.log(likely) })
+        yield piece
       }
       if (signal.aborted) return ended('cancelled')
       return ended(stopped ? 'stop' : (script.finishReason ?? 'stop'))

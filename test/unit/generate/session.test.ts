@@ -5,10 +5,11 @@ import { openBackend } from '../../../engine/backend/open-backend'
 import { silentLog } from '../../../engine/base/log'
 import { noProgress } from '../../../engine/base/progress'
 import { openCheckpoint } from '../../../engine/format/open-checkpoint'
-import { greedy } from '../../../engine/generate/sampler'
+import { createSampler, greedy, type Sampler } from '../../../engine/generate/sampler'
 import { Scheduler, type Priority } from '../../../engine/generate/scheduler'
 import { Session, type GenerateEnd, type GenerateOptions } from '../../../engine/generate/session'
 import { loadModel, type Model } from '../../../engine/model/model'
+import type { AnswerToken } from '../../../engine/protocol/chat'
 import { userText } from '../../../engine/tokenizer/tokenizer'
 
 const live = new AbortController().signal
@@ -119,6 +120,46 @@ function checkSession(pipelined: boolean): void {
         (await collect(session.generate([65, 66], options({ maxTokens: 2 }), turn()))).tokens.length,
         2,
       )
+    })
+  })
+
+  describe('tokens', () => {
+    // A device that chooses does not tell how likely the token was.
+    it(`are told before their text, ${pipelined ? 'without' : 'with'} their probabilities`, async () => {
+      const wanted = createSampler(greedy, model.tokenizer.size)
+      const expected: number[] = []
+      const sampler: Sampler = {
+        next: (logits, history) => {
+          const token = wanted.next(logits, history)
+          let sum = 0
+          for (const logit of logits) sum += Math.exp(logit - logits[token]!)
+          expected.push(-Math.log(sum))
+          return token
+        },
+        choice: wanted.choice,
+        get logProbability() {
+          return expected.at(-1)
+        },
+      }
+      const told: AnswerToken[] = []
+      const answer = await ask({ maxTokens: 12, sampler, onToken: (token) => told.push(token) })
+      assert.equal(told.length, answer.tokens.length)
+      assert.equal(
+        told.reduce((sum, { length }) => sum + length, 0),
+        answer.text.length,
+      )
+      const probabilities = told.map(({ logProbability }) => logProbability)
+      assert.deepEqual(probabilities, pipelined ? told.map(() => undefined) : expected)
+    })
+
+    it('that spell what was taken back add no characters', async () => {
+      const told: number[] = []
+      const answer = await ask({ maxTokens: 12, skip: 3, onToken: ({ length }) => told.push(length) })
+      assert.equal(
+        told.reduce((sum, length) => sum + length, 0),
+        answer.text.length,
+      )
+      assert.equal(answer.text, (await ask({ maxTokens: 12 })).text.slice(3))
     })
   })
 

@@ -83,6 +83,25 @@ describe('token healing', () => {
   }
 })
 
+describe('how likely a spelled token was', () => {
+  // Tokens with logits 0 but for these; all others count only once the text is spelled.
+  const rows: [name: string, text: string, logits: Record<string, number>, expected: number][] = [
+    // Of `c`, `cons`, `const` and `console`: e^3 / (e^3 + e^1 + 2).
+    ['among those that spell the text', 'cons', { const: 3, cons: 1, Ġn: 50 }, -0.210998],
+    ['among all of them otherwise', '', { const: 50, Ġn: 0 }, 0],
+  ]
+  for (const [name, text, liked, expected] of rows) {
+    it(name, () => {
+      const logits = new Float32Array(tokenizer.size)
+      for (const [token, logit] of Object.entries(liked)) logits[idOf(token)] = logit
+      const sampler = new HealingSampler(text, prefixes, createSampler(greedy, tokenizer.size))
+      assert.equal(sampler.logProbability, undefined)
+      sampler.next(logits, [])
+      assert.ok(Math.abs((sampler.logProbability ?? NaN) - expected) < 1e-5, `${sampler.logProbability}`)
+    })
+  }
+})
+
 function idOf(spelling: string): number {
   const id = tokenizer.idOf(spelling)
   assert.ok(id !== undefined, spelling)
