@@ -14,6 +14,12 @@ const line = v.object({
     tokens: v.number(),
     outcome: v.string(),
     raw: v.optional(v.string()),
+    written: v.optional(
+      v.object({
+        tokens: v.array(v.object({ length: v.number(), logProbability: v.number() })),
+        finishReason: v.picklist(['stop', 'length', 'context-full', 'cancelled']),
+      }),
+    ),
   }),
 })
 
@@ -31,11 +37,12 @@ export class AnswerStore {
       const read = v.safeParse(v.pipe(v.string(), v.parseJson(), line), text)
       // A line that was torn when a run ended is a case to do again.
       if (!read.success) continue
-      const { ghost, raw, ...rest } = read.output.answer
+      const { ghost, raw, written, ...rest } = read.output.answer
       this.#answers.set(read.output.id, {
         ...rest,
         ...(ghost && { ghost }),
         ...(raw !== undefined && { raw }),
+        ...(written && { written }),
       })
     }
   }

@@ -8,11 +8,12 @@ import { silentLog } from '../../engine/base/log'
 import { noProgress } from '../../engine/base/progress'
 import { ensureModel } from '../../engine/provider/hub'
 import { AnswerStore } from './answer-store'
+import { boldnesses, ghostAt } from './boldness'
 import { accept, kinds, makeCase, type Case, type CaseRow } from './case'
 import { cutCases } from './cut-cases'
-import { editSimilarity, firstLineRight, repeatsSuffix } from './metrics'
+import { editSimilarity, firstLineRight, repeatsSuffix, rightSoFar } from './metrics'
 import { packages, type Package } from './packages'
-import { figures, markdown, type Row, type Scored } from './report'
+import { figures, markdown, type AtBoldness, type Row, type Scored } from './report'
 import { fetchPackage, readSource, sourceFiles } from './sources'
 import type { Answer, SubjectRow } from './subject'
 import { subjectRows } from './subjects'
@@ -83,7 +84,8 @@ async function main(): Promise<void> {
     const answers = await answersOf(row, cases, { model, device }, deadline)
     if (answers.size < cases.length) return tell('Time is up; the same command goes on from here.')
     const scored = cases.map((one) => score(one, answers.get(one.id), syntax))
-    rows.push({ name: row.name, what: row.what, scored })
+    const atBoldness = row.showsAll ? await countAtBoldness(cases, answers) : undefined
+    rows.push({ name: row.name, what: row.what, scored, ...(atBoldness && { atBoldness }) })
     if (options.show === row.name) for (const one of cases) tell(picture(one, answers.get(one.id), syntax))
   }
   const date = new Date().toISOString().slice(0, 10)
@@ -106,7 +108,14 @@ async function main(): Promise<void> {
   if (!options.save) return
   mkdirSync(resultsFolder, { recursive: true })
   const base = path.join(resultsFolder, `${date}-${facts.model.replace(/\.\w+$/, '')}-${device}`)
-  const json = { ...facts, rows: rows.map(({ name, scored }) => ({ name, ...figures(scored) })) }
+  const json = {
+    ...facts,
+    rows: rows.map(({ name, scored, atBoldness }) => ({
+      name,
+      ...figures(scored),
+      ...(atBoldness && { atBoldness }),
+    })),
+  }
   writeFileSync(`${base}.json`, `${JSON.stringify(json, undefined, 2)}\n`)
   writeFileSync(`${base}.md`, text)
 }
@@ -164,6 +173,26 @@ async function answersOf(
       return answer ? [[id, answer] as const] : []
     }),
   )
+}
+
+async function countAtBoldness(
+  cases: readonly Case[],
+  answers: ReadonlyMap<string, Answer>,
+): Promise<AtBoldness[]> {
+  const counted: AtBoldness[] = []
+  for (const boldness of boldnesses) {
+    const at = { boldness, cases: cases.length, shown: 0, right: 0, rightSoFar: 0 }
+    for (const one of cases) {
+      const answer = answers.get(one.id)
+      const ghost = answer && (await ghostAt(boldness, one, answer))
+      if (!ghost) continue
+      at.shown++
+      at.right += Number(firstLineRight(one, ghost))
+      at.rightSoFar += Number(rightSoFar(one, ghost))
+    }
+    counted.push(at)
+  }
+  return counted
 }
 
 function score(one: Case, answer: Answer | undefined, syntax: Syntax): Scored {

@@ -5,8 +5,9 @@ import { noProgress } from '../../engine/base/progress'
 import { openLocal } from '../../engine/provider/open-local'
 import type { CompletionRequest, Finished, Provider, TextStream } from '../../engine/provider/provider'
 import { parseSettings, type Settings } from '../../engine/protocol/settings'
+import type { AnswerToken } from '../../engine/protocol/chat'
 import type { Case, Ghost } from './case'
-import type { Answer, OpenOptions, Subject } from './subject'
+import type { Answer, OpenOptions, Subject, Written } from './subject'
 
 export interface Ablation {
   name: string
@@ -36,6 +37,19 @@ export const ablations: readonly Ablation[] = [
     usual: false,
     trigger: 'invoked',
   },
+  {
+    name: 'hearth-bold',
+    what: 'all that the model writes, however unsure it is (boldness 1)',
+    usual: true,
+    settings: { boldness: 1 },
+  },
+  {
+    name: 'hearth-bold-wide',
+    what: 'the same, as on a machine that reads 8000 tokens a second',
+    usual: false,
+    settings: { boldness: 1 },
+    readsPerSecond: 8000,
+  },
   { name: 'hearth-uncut', what: 'without the filters after the model', usual: false, uncut: true },
   { name: 'hearth-short', what: 'at most 16 tokens', usual: false, settings: { maxTokens: 16 } },
 ]
@@ -62,7 +76,9 @@ export async function openHearth(
     signal,
   )
   const { readsPerSecond } = ablation
-  const provider = readsPerSecond === undefined ? local : withPace(local, readsPerSecond)
+  const paced = readsPerSecond === undefined ? local : withPace(local, readsPerSecond)
+  let written: Written | undefined
+  const provider = noting(paced, (answer) => (written = answer))
   let outcome = ''
   let raw: string | undefined
   let tokens = 0
@@ -83,6 +99,7 @@ export async function openHearth(
   const ask = async (one: Case, uri: string): Promise<Answer> => {
     outcome = ''
     raw = undefined
+    written = undefined
     tokens = 0
     const start = performance.now()
     const ghost = await completer.complete(
@@ -100,6 +117,7 @@ export async function openHearth(
     return {
       ...(shown && { ghost: shown }),
       ...(raw !== undefined && { raw }),
+      ...(written !== undefined && { written }),
       ms: performance.now() - start,
       tokens,
       outcome,
@@ -127,12 +145,32 @@ function withPace(provider: Provider, tokensPerSecond: number): Provider {
     const prefillMs = ((promptTokens - reusedTokens) / tokensPerSecond) * 1000
     return { ...end, usage: { ...end.usage, prefillMs } }
   }
+  return completingBy(provider, paced)
+}
+
+/** The same provider, whose answers are told to `note` with the probabilities of their tokens. */
+function noting(provider: Provider, note: (written: Written) => void): Provider {
+  const noted = async function* (request: CompletionRequest, signal: AbortSignal): TextStream {
+    const tokens: AnswerToken[] = []
+    const onToken = (token: AnswerToken): void => {
+      tokens.push(token)
+      request.onToken?.(token)
+    }
+    const end = yield* provider.complete({ ...request, onToken }, signal)
+    if (tokens.every(({ logProbability }) => logProbability !== undefined))
+      note({ tokens, finishReason: end.finishReason })
+    return end
+  }
+  return completingBy(provider, noted)
+}
+
+export function completingBy(provider: Provider, complete: Provider['complete']): Provider {
   return {
     info: provider.info,
     capabilities: provider.capabilities,
     lost: provider.lost,
     countTokens: (text) => provider.countTokens(text),
-    complete: paced,
+    complete,
     chat: (options, signal) => provider.chat(options, signal),
     resetChat: (signal) => provider.resetChat(signal),
     dispose: () => provider.dispose(),

@@ -9,6 +9,11 @@ export function firstLineRight(place: Place, ghost: Ghost): boolean {
   return lineAt(accept(place, ghost), lineStart) === lineAt(place.original, lineStart)
 }
 
+/** Whether all that the ghost says was there, at its place: it may be only the start of what was. */
+export function rightSoFar(place: Place, ghost: Ghost): boolean {
+  return place.original.startsWith(place.document.slice(0, ghost.start) + ghost.text.trimEnd())
+}
+
 /** 1 for what was in the hole, 0 for nothing in common: 1 - distance / length of the longer, in characters (Levenshtein). */
 export function editSimilarity(place: Place, ghost: Ghost): number {
   // Closers that the ghost takes over it must also write.

@@ -50,10 +50,23 @@ export function figures(scored: readonly Scored[]): Figures {
   }
 }
 
+/** What is shown at one boldness. */
+export interface AtBoldness {
+  boldness: number
+  cases: number
+  shown: number
+  /** Of the shown: the cursor's line is right. */
+  right: number
+  /** Of the shown: all that it says was there. */
+  rightSoFar: number
+}
+
 export interface Row {
   name: string
   what: string
   scored: readonly Scored[]
+  /** Of a row that shows all that the model writes and knows how likely it was. */
+  atBoldness?: readonly AtBoldness[]
 }
 
 /** Percentage points that `row` is better than `peer` at the same cases; the interval resamples cases, not answers. */
@@ -111,6 +124,22 @@ export function markdown(rows: readonly Row[], peerName: string): string {
           points(difference(row, peer, ({ right }) => Number(right))),
           points(difference(row, peer, ({ similarity }) => similarity)),
           points(difference(row, peer, ({ repeats }) => Number(repeats))),
+        ]),
+      ),
+    )
+  }
+  for (const { name, atBoldness } of rows) {
+    if (!atBoldness) continue
+    sections.push(
+      `At each \`hearth.completion.boldness\`, from the answers of ${name}:`,
+      table(
+        ['boldness', 'shown', 'line right', 'right, of shown', 'nothing wrong as far as it goes, of shown'],
+        atBoldness.map(({ boldness, cases, shown, right, rightSoFar }) => [
+          String(boldness),
+          percent(share(shown, cases)),
+          percent(share(right, cases)),
+          percent(share(right, shown)),
+          percent(share(rightSoFar, shown)),
         ]),
       ),
     )

@@ -1,4 +1,5 @@
 // Who completes: something that is given a case and answers with a ghost, or with nothing and a reason.
+import type { AnswerToken, FinishReason } from '../../engine/protocol/chat'
 import type { Case, Ghost } from './case'
 
 export interface Answer {
@@ -12,6 +13,13 @@ export interface Answer {
   outcome: string
   /** What the model wrote, before anything was cut. */
   raw?: string
+  /** The tokens of it, where the model tells how likely they were. */
+  written?: Written
+}
+
+export interface Written {
+  tokens: AnswerToken[]
+  finishReason: FinishReason
 }
 
 export interface Subject {
@@ -34,5 +42,7 @@ export interface SubjectRow {
   version: () => string
   /** Whether it runs without being named. */
   usual: boolean
+  /** Whether it shows all that the model writes, so that its answers tell what would be shown at each boldness. */
+  showsAll?: boolean
   open: (options: OpenOptions, signal: AbortSignal) => Promise<Subject>
 }

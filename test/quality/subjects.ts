@@ -16,6 +16,7 @@ export function subjectRows(engineHash: string): readonly SubjectRow[] {
       name: ablation.name,
       what: ablation.what,
       usual: ablation.usual,
+      showsAll: ablation.settings?.boldness === 1,
       version: () =>
         [engineHash, hashOf(path.join(here, 'hearth-subject.ts')), JSON.stringify(ablation)].join(' '),
       open: openHearth.bind(undefined, ablation),
