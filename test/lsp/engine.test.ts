@@ -72,7 +72,7 @@ describe('engine over LSP', () => {
     })
 
     it('suggests, and shows the rest while it is typed', async () => {
-      const uri = 'file:///work/sum.ts'
+      const uri = 'file:///project/sum.ts'
       await engine.open(uri, 'typescript', 'const total = 1\nconst next = ')
       const [item] = await engine.complete(uri, 1, 13)
       assert.ok(typeof item?.insertText === 'string' && item.insertText.length > 1, JSON.stringify(item))
@@ -96,7 +96,7 @@ describe('engine over LSP', () => {
     })
 
     it('tells on a page why nothing was suggested, newest first', async () => {
-      const uri = 'file:///work/src/why.ts'
+      const uri = 'file:///project/src/why.ts'
       await engine.open(uri, 'typescript', 'const total = 1\n\n')
       await engine.complete(uri, 0, 0)
       await engine.connection.sendNotification(DidNotAskNotification.type, {
@@ -112,7 +112,7 @@ describe('engine over LSP', () => {
       )
       assert.match(second, /src\/why\.ts, line 1, column 1: /)
       const asked = older.find((section) => section.includes('Answered by: the model')) ?? ''
-      assert.match(asked, /work\/sum\.ts, line 2, column 14: suggested\n/)
+      assert.match(asked, /project\/sum\.ts, line 2, column 14: suggested\n/)
       assert.match(
         asked,
         /Prompt, before the cursor \(tokens: \d+\):\n\n```\n\/\/ sum\.ts\nconst total = 1\n\n```\n/,
@@ -123,7 +123,7 @@ describe('engine over LSP', () => {
       const counts = new Promise<DidReadNotification.Params>((resolve) =>
         engine.connection.onNotification(DidReadNotification.type, resolve),
       )
-      const uri = 'file:///work/count.ts'
+      const uri = 'file:///project/count.ts'
       await engine.open(uri, 'typescript', 'let counted = ')
       await engine.complete(uri, 0, 14)
       const [entry] = await engine.connection.sendRequest(RequestLogRequest.type)
@@ -133,9 +133,10 @@ describe('engine over LSP', () => {
     })
 
     it('a suggestion for text that has changed since is not sent', async () => {
-      const uri = 'file:///work/stale.ts'
-      await engine.open(uri, 'typescript', 'const total = 1\nconst next = ')
-      const answer = engine.complete(uri, 1, 13)
+      const uri = 'file:///project/stale.ts'
+      // Long enough that the change comes before the answer.
+      await engine.open(uri, 'typescript', `${'const total = 1\n'.repeat(200)}const next = `)
+      const answer = engine.complete(uri, 200, 13)
       await engine.connection.sendNotification(DidChangeTextDocumentNotification.type, {
         textDocument: { uri, version: 2 },
         contentChanges: [{ text: 'let ' }],
@@ -144,11 +145,11 @@ describe('engine over LSP', () => {
     })
 
     it('a document nobody opened has no suggestions', async () => {
-      assert.deepEqual(await engine.complete('file:///work/unknown.ts', 0, 0), [])
+      assert.deepEqual(await engine.complete('file:///project/unknown.ts', 0, 0), [])
     })
 
     it('a cancelled suggestion ends at once and leaves the engine free', async () => {
-      const uri = 'file:///work/cancel.ts'
+      const uri = 'file:///project/cancel.ts'
       await engine.open(uri, 'typescript', `${'const a = 1\n'.repeat(30)}const b = `)
       const source = new CancellationTokenSource()
       const answer = engine.complete(uri, 30, 10, source.token)
