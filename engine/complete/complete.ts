@@ -11,7 +11,7 @@ import { waitTime } from './debounce'
 import { fitClosers } from './fit-closers'
 import { GhostCache, sameAfter } from './ghost-cache'
 import { findDoubt } from './postprocess/confidence'
-import { applyFilters, fitFilters, readingFilters, shapeFilters, type Filtered } from './postprocess/filter'
+import { allFilters, applyFilters, type Filtered, type Filters } from './postprocess/filter'
 import { blockEnd } from './postprocess/stop-at-block-end'
 import { PromptLayout } from './prompt-layout'
 import { WindowSize } from './window-size'
@@ -52,6 +52,8 @@ export interface CompleterParts {
   record?: (record: CompletionRecord) => void
   /** Milliseconds a request without anybody waiting is kept for the next keystroke. */
   graceMs?: number
+  /** Absent: all of them. Measurements leave some out. */
+  filters?: Filters
 }
 
 export interface Completer {
@@ -108,8 +110,11 @@ class LadderCompleter implements Completer {
   #running: Running | undefined
   #waiting: AbortController | undefined
   #acceptedIn: string | undefined
+  readonly #filters: Filters
 
-  constructor(private readonly parts: CompleterParts) {}
+  constructor(private readonly parts: CompleterParts) {
+    this.#filters = parts.filters ?? allFilters
+  }
 
   accepted(uri: string): void {
     this.#acceptedIn = uri
@@ -139,7 +144,7 @@ class LadderCompleter implements Completer {
     }
     const found = await this.#find(input, asked, signal)
     if (found === undefined) return undefined
-    const fitted = applyFilters(fitFilters, found.text, context)
+    const fitted = applyFilters(this.#filters.fit, found.text, context)
     const nothing =
       found.text === ''
         ? 'there was none at this place before'
@@ -266,7 +271,7 @@ class LadderCompleter implements Completer {
       if (!agrees(running.text, running.typed)) controller.abort()
       // Aborting and reading on, rather than leaving the loop, gets the usage too.
       const { text, tokens, boldness } = running
-      if (isComplete(text, context) || findDoubt(text, tokens, boldness, false)) inner.abort()
+      if (isComplete(text, context, this.#filters) || findDoubt(text, tokens, boldness, false)) inner.abort()
     }).catch((error: unknown) => {
       const outcome = `failed: ${error instanceof Error ? error.message : String(error)}`
       this.#record(running, { text: raw, shown: '', outcome, answeredBy: 'model', parts })
@@ -293,12 +298,12 @@ class LadderCompleter implements Completer {
     const doubt = findDoubt(running.text, running.tokens, running.boldness, true)
     const whole = end.finishReason === 'length' ? dropUnfinishedLine(running.text) : running.text
     const sure = whole.slice(0, doubt?.keep)
-    const shaped = applyFilters(shapeFilters, sure, context)
-    const isShortened = doubt && shaped.text !== applyFilters(shapeFilters, whole, context).text
+    const shaped = applyFilters(this.#filters.shape, sure, context)
+    const isShortened = doubt && shaped.text !== applyFilters(this.#filters.shape, whole, context).text
     const reason =
       doubt?.keep === 0 ? doubt.reason : shaped.text === '' ? reasonForNothing(shaped) : undefined
     if (reason !== undefined) this.parts.log.debug(`No suggestion: ${reason}.`)
-    const fitted = applyFilters(fitFilters, shaped.text, context)
+    const fitted = applyFilters(this.#filters.fit, shaped.text, context)
     const suggested = isShortened ? `suggested, ${doubt.reason}` : 'suggested'
     const late = running.waiters === 0 ? 'kept for the next keystroke: nobody waited any more' : undefined
     this.#record(running, {
@@ -363,9 +368,9 @@ function reasonForNothing({ droppedBy }: Filtered): string {
 }
 
 /** Whether what follows would be cut anyway. */
-function isComplete(text: string, context: CursorContext): boolean {
-  if (text.trim() === '') return false
-  const shown = applyFilters(readingFilters, text, context)
+function isComplete(text: string, context: CursorContext, { reading, shape }: Filters): boolean {
+  if (text.trim() === '' || !('stop-at-block-end' in shape)) return false
+  const shown = applyFilters(reading, text, context)
   return shown.text !== '' && blockEnd(shown.text, context) !== undefined
 }
 

@@ -1,4 +1,5 @@
-// Answers of earlier runs, so that a bench that was stopped goes on where it was: one line of JSON each, in the cache folder.
+// Answers of earlier runs of other programs, so that a bench that was stopped goes on where it was: one line of JSON each, in the cache
+// folder.
 import { createHash } from 'node:crypto'
 import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
@@ -10,16 +11,9 @@ const line = v.object({
   id: v.string(),
   answer: v.object({
     ghost: v.optional(v.object({ text: v.string(), start: v.number(), end: v.number() })),
-    ms: v.number(),
     tokens: v.number(),
     outcome: v.string(),
     raw: v.optional(v.string()),
-    written: v.optional(
-      v.object({
-        tokens: v.array(v.object({ length: v.number(), logProbability: v.number() })),
-        finishReason: v.picklist(['stop', 'length', 'context-full', 'cancelled']),
-      }),
-    ),
   }),
 })
 
@@ -37,12 +31,11 @@ export class AnswerStore {
       const read = v.safeParse(v.pipe(v.string(), v.parseJson(), line), text)
       // A line that was torn when a run ended is a case to do again.
       if (!read.success) continue
-      const { ghost, raw, written, ...rest } = read.output.answer
+      const { ghost, raw, ...rest } = read.output.answer
       this.#answers.set(read.output.id, {
         ...rest,
         ...(ghost && { ghost }),
         ...(raw !== undefined && { raw }),
-        ...(written && { written }),
       })
     }
   }

@@ -8,14 +8,16 @@ import { silentLog } from '../../engine/base/log'
 import { noProgress } from '../../engine/base/progress'
 import { ensureModel } from '../../engine/provider/hub'
 import { AnswerStore } from './answer-store'
-import { boldnesses, ghostAt } from './boldness'
 import { accept, kinds, makeCase, type Case, type CaseRow } from './case'
 import { cutCases } from './cut-cases'
+import { healingTable } from './healing'
+import { usualPace } from './hearth-subject'
 import { editSimilarity, firstLineRight, repeatsSuffix, rightSoFar } from './metrics'
 import { packages, type Package } from './packages'
-import { figures, markdown, type AtBoldness, type Row, type Scored } from './report'
+import { RecordedModel } from './recorded-model'
+import { figures, markdown, type Scored } from './report'
 import { fetchPackage, readSource, sourceFiles } from './sources'
-import type { Answer, SubjectRow } from './subject'
+import type { Answer, OpenOptions, Subject, SubjectRow } from './subject'
 import { subjectRows } from './subjects'
 import { Syntax } from './syntax'
 
@@ -47,9 +49,14 @@ const { values: options } = parseArgs({
     cut: { type: 'boolean', default: false },
     show: { type: 'string' },
     save: { type: 'boolean', default: false },
-    engine: { type: 'string', default: '' },
+    healing: { type: 'boolean', default: false },
+    fresh: { type: 'boolean', default: false },
   },
 })
+
+const device = options.device === 'webgpu' ? 'webgpu' : 'cpu'
+const date = new Date().toISOString().slice(0, 10)
+const machine = `${os.cpus()[0]?.model ?? 'unknown'}, ${os.availableParallelism()} threads, ${os.platform()} ${os.arch()}, Node.js ${process.version}`
 
 void main().catch((error: unknown) => {
   tell(error instanceof Error ? (error.stack ?? error.message) : String(error))
@@ -57,6 +64,7 @@ void main().catch((error: unknown) => {
 })
 
 async function main(): Promise<void> {
+  if (options.healing) return showHealing()
   const syntax = await Syntax.load()
   const missing = new Map<string, string>()
   for (const wanted of packages) {
@@ -77,46 +85,57 @@ async function main(): Promise<void> {
     options.limit === undefined ? undefined : Number(options.limit),
   )
   const model = await modelFile(options.model)
-  const device = options.device === 'webgpu' ? 'webgpu' : 'cpu'
   const deadline = performance.now() + Number(options.minutes ?? Infinity) * 60_000
-  const rows: Row[] = []
-  for (const row of chosen(subjectRows(options.engine))) {
-    const answers = await answersOf(row, cases, { model, device }, deadline)
-    if (answers.size < cases.length) return tell('Time is up; the same command goes on from here.')
-    const scored = cases.map((one) => score(one, answers.get(one.id), syntax))
-    const atBoldness = row.showsAll ? await countAtBoldness(cases, answers) : undefined
-    rows.push({ name: row.name, what: row.what, scored, ...(atBoldness && { atBoldness }) })
-    if (options.show === row.name) for (const one of cases) tell(picture(one, answers.get(one.id), syntax))
-  }
-  const date = new Date().toISOString().slice(0, 10)
+  const subjects = chosen(subjectRows)
+  const recorded = new RecordedModel(model, device, options.fresh)
+  const answers = await answersOf(subjects, cases, { model, device, recorded }, deadline)
+  if (!answers) return tell('Time is up; the same command goes on from here.')
+  const rows = subjects.map(({ name, what }, at) => ({
+    name,
+    what,
+    scored: cases.map((one) => score(one, answers[at]?.get(one.id), syntax)),
+  }))
+  for (const [at, { name }] of subjects.entries())
+    if (options.show === name) for (const one of cases) tell(picture(one, answers[at]?.get(one.id), syntax))
   const facts = {
     date,
-    machine: `${os.cpus()[0]?.model ?? 'unknown'}, ${os.availableParallelism()} threads, ${os.platform()} ${os.arch()}, Node.js ${process.version}`,
+    machine,
     model: path.basename(options.model),
     device,
+    pace: usualPace,
     seed: Number(options.cases),
     cases: cases.length,
     packagesLeftOut: [...missing.keys()],
   }
   const text = [
     `# Completion bench: ${facts.model} on ${device}, ${date}\n`,
-    `${facts.machine}. ${facts.cases} cases, seed ${facts.seed}. Packages left out: ${facts.packagesLeftOut.join(', ') || 'none'}.`,
-    `In brackets: 95% intervals (Wilson's for shares, bootstrap for means). Times mean something only where nothing else ran.\n`,
-    markdown(rows, 'llama.vscode'),
+    `${machine}. ${facts.cases} cases, seed ${facts.seed}. Packages left out: ${facts.packagesLeftOut.join(', ') || 'none'}.`,
+    `The completer, which gives the model as much text as it reads in time, was told that it reads ${usualPace} tokens a second, whatever else the machine did. In brackets: 95% intervals (Wilson's for shares, bootstrap for means).\n`,
+    markdown(rows, { ours: 'hearth', peer: 'llama.vscode' }),
   ].join('\n')
+  const json = {
+    ...facts,
+    rows: rows.map(({ name, scored }) => ({ name, ...figures(scored) })),
+  }
+  finish('', text, json)
+}
+
+async function showHealing(): Promise<void> {
+  const recorded = new RecordedModel(await modelFile(options.model), device, options.fresh)
+  const table = await healingTable(recorded)
+  await recorded.close()
+  const title = `# Token healing: ${path.basename(options.model)} on ${device}, ${date}`
+  finish('healing-', `${[title, `${machine}.`, table].join('\n\n')}\n`)
+}
+
+/** Tells a result, and writes it down where that is wanted. */
+function finish(kind: string, text: string, json?: unknown): void {
   tell(text)
   if (!options.save) return
   mkdirSync(resultsFolder, { recursive: true })
-  const base = path.join(resultsFolder, `${date}-${facts.model.replace(/\.\w+$/, '')}-${device}`)
-  const json = {
-    ...facts,
-    rows: rows.map(({ name, scored, atBoldness }) => ({
-      name,
-      ...figures(scored),
-      ...(atBoldness && { atBoldness }),
-    })),
-  }
-  writeFileSync(`${base}.json`, `${JSON.stringify(json, undefined, 2)}\n`)
+  const model = path.basename(options.model).replace(/\.\w+$/, '')
+  const base = path.join(resultsFolder, `${date}-${kind}${model}-${device}`)
+  if (json !== undefined) writeFileSync(`${base}.json`, `${JSON.stringify(json, undefined, 2)}\n`)
   writeFileSync(`${base}.md`, text)
 }
 
@@ -149,50 +168,38 @@ function chosen(rows: readonly SubjectRow[]): readonly SubjectRow[] {
   return rows.filter(({ name, usual }) => names?.includes(name) ?? usual)
 }
 
+/** By row and case; undefined when time was up. Every row is asked about a case before the next one, for rows share what the model has read. */
 async function answersOf(
-  row: SubjectRow,
+  rows: readonly SubjectRow[],
   cases: readonly Case[],
-  where: { model: string; device: 'cpu' | 'webgpu' },
+  where: OpenOptions,
   deadline: number,
-): Promise<ReadonlyMap<string, Answer>> {
-  const store = new AnswerStore([row.name, row.version(), where.model, where.device].join('\n'))
-  const todo = cases.filter(({ id }) => !store.get(id))
-  if (todo.length > 0) {
-    const stop = new AbortController()
-    const subject = await row.open(where, stop.signal)
-    for (const [at, one] of todo.entries()) {
-      if (performance.now() > deadline) break
-      store.put(one.id, await subject.answer(one, stop.signal))
-      if (at % 25 === 24) tell(`${row.name}: ${cases.length - todo.length + at + 1} of ${cases.length}`)
+): Promise<ReadonlyMap<string, Answer>[] | undefined> {
+  const { signal } = new AbortController()
+  const todo = rows.map((row) => ({
+    row,
+    store: row.version && new AnswerStore([row.name, row.version(), where.model, where.device].join('\n')),
+    answers: new Map<string, Answer>(),
+    subject: undefined as Subject | undefined,
+  }))
+  try {
+    for (const [at, one] of cases.entries()) {
+      if (performance.now() > deadline) return undefined
+      for (const of of todo) {
+        const known = of.store?.get(one.id)
+        of.subject ??= known ? undefined : await of.row.open(where)
+        const answer = known ?? (await of.subject?.answer(one, signal))
+        if (!answer) continue
+        of.answers.set(one.id, answer)
+        if (!known) of.store?.put(one.id, answer)
+      }
+      if (at % 25 === 24) tell(`${at + 1} of ${cases.length}`)
     }
-    await subject.close()
+    return todo.map(({ answers }) => answers)
+  } finally {
+    for (const { subject } of todo) await subject?.close()
+    await where.recorded.close()
   }
-  return new Map(
-    cases.flatMap(({ id }) => {
-      const answer = store.get(id)
-      return answer ? [[id, answer] as const] : []
-    }),
-  )
-}
-
-async function countAtBoldness(
-  cases: readonly Case[],
-  answers: ReadonlyMap<string, Answer>,
-): Promise<AtBoldness[]> {
-  const counted: AtBoldness[] = []
-  for (const boldness of boldnesses) {
-    const at = { boldness, cases: cases.length, shown: 0, right: 0, rightSoFar: 0 }
-    for (const one of cases) {
-      const answer = answers.get(one.id)
-      const ghost = answer && (await ghostAt(boldness, one, answer))
-      if (!ghost) continue
-      at.shown++
-      at.right += Number(firstLineRight(one, ghost))
-      at.rightSoFar += Number(rightSoFar(one, ghost))
-    }
-    counted.push(at)
-  }
-  return counted
 }
 
 function score(one: Case, answer: Answer | undefined, syntax: Syntax): Scored {
@@ -206,7 +213,7 @@ function score(one: Case, answer: Answer | undefined, syntax: Syntax): Scored {
       ghost !== undefined &&
       syntax.errors(one.language, accept(one, ghost)) <= syntax.errors(one.language, one.original),
     repeats: ghost !== undefined && repeatsSuffix(one, ghost),
-    ms: answer?.ms ?? NaN,
+    rightSoFar: ghost !== undefined && rightSoFar(one, ghost),
     tokens: answer?.tokens ?? 0,
   }
 }

@@ -1,13 +1,12 @@
 // Our completer as an editor uses it, in this process; an ablation is the same with a named change.
+import { createLog } from '../../engine/base/log'
 import { createCompleter } from '../../engine/complete/complete'
-import { createLog, silentLog } from '../../engine/base/log'
-import { noProgress } from '../../engine/base/progress'
-import { openLocal } from '../../engine/provider/open-local'
-import type { CompletionRequest, Finished, Provider, TextStream } from '../../engine/provider/provider'
+import { allFilters, type Filters } from '../../engine/complete/postprocess/filter'
 import { parseSettings, type Settings } from '../../engine/protocol/settings'
-import type { AnswerToken } from '../../engine/protocol/chat'
+import type { CompletionRequest, Provider, TextStream } from '../../engine/provider/provider'
 import type { Case, Ghost } from './case'
-import type { Answer, OpenOptions, Subject, Written } from './subject'
+import type { Asking, RecordedModel } from './recorded-model'
+import type { Answer, Subject } from './subject'
 
 export interface Ablation {
   name: string
@@ -16,69 +15,83 @@ export interface Ablation {
   settings?: Partial<Settings['completion']>
   /** Asked by hand, the gates that guard against noise stand open. */
   trigger?: 'invoked'
-  /** Tokens a second that the model seems to read, by which the completer chooses how much text to give it. Absent: what it really reads. */
+  /** Tokens a second that the model seems to read, by which the completer chooses how much text to give it. */
   readsPerSecond?: number
+  asking?: Asking
+  /** The file's name is kept from the model. */
+  nameless?: true
+  /** Filters left out, by their names in `engine/complete/postprocess/filter.ts`. */
+  without?: readonly string[]
   /** Shows what the model wrote as it is. It was stopped where the completer stops it. */
   uncut?: true
+  /** Shows the first line only. */
+  oneLine?: true
 }
+
+/** What the processor reads of SmolLM2-135M on two cores when nothing else runs: 372 tokens a second (test/bench/results/). */
+export const usualPace = 372
 
 /** What to change is a row here; what it changes must be a setting or a part of the completer. */
 export const ablations: readonly Ablation[] = [
-  { name: 'hearth', what: 'the completer with its default settings, on this machine', usual: true },
+  { name: 'hearth', what: 'the completer with its default settings', usual: true },
   {
-    name: 'hearth-wide',
-    what: 'the completer as on a machine that reads 8000 tokens a second: all the text it would ever give to the model',
+    name: 'hearth-slow',
+    what: 'the same on a machine that reads 30 tokens a second: a quarter of the text before the cursor',
     usual: true,
-    readsPerSecond: 8000,
+    readsPerSecond: 30,
   },
   {
-    name: 'hearth-invoked',
-    what: 'asked by hand: also where the automatic gates are shut',
-    usual: false,
+    name: 'no-healing',
+    what: 'the cursor counts as the end of a token',
+    usual: true,
+    asking: 'without-healing',
+  },
+  {
+    name: 'no-file-name',
+    what: 'without the comment with the name of the file',
+    usual: true,
+    nameless: true,
+  },
+  ...['strip-leaked', 'keep-indent', 'stop-at-block-end', 'drop-repeat', 'keep-brackets-whole'].map(
+    withoutFilter,
+  ),
+  withoutFilter('trim-suffix-overlap'),
+  { name: 'no-filter', what: 'what the model wrote, as it is', usual: true, uncut: true },
+  { name: 'one-line', what: 'the first line only, of a block too', usual: true, oneLine: true },
+  ...[0, 0.25, 0.75, 1].map((boldness) => ({
+    name: `boldness-${boldness}`,
+    what: `\`hearth.completion.boldness\` ${boldness}; the default is ${parseSettings({}).completion.boldness}`,
+    usual: true,
+    settings: { boldness },
+  })),
+  {
+    name: 'invoked',
+    what: 'asked by hand: also where the automatic gates are shut, and all that the model writes',
+    usual: true,
     trigger: 'invoked',
   },
-  {
-    name: 'hearth-bold',
-    what: 'all that the model writes, however unsure it is (boldness 1)',
-    usual: true,
-    settings: { boldness: 1 },
-  },
-  {
-    name: 'hearth-bold-wide',
-    what: 'the same, as on a machine that reads 8000 tokens a second',
-    usual: false,
-    settings: { boldness: 1 },
-    readsPerSecond: 8000,
-  },
-  { name: 'hearth-uncut', what: 'without the filters after the model', usual: false, uncut: true },
-  { name: 'hearth-short', what: 'at most 16 tokens', usual: false, settings: { maxTokens: 16 } },
 ]
 
-// So that the window has settled before the first case: it changes by one level per request.
-const warmUps = 4
+function withoutFilter(name: string): Ablation {
+  return { name: `no-${name}`, what: `without the filter \`${name}\``, usual: true, without: [name] }
+}
 
-export async function openHearth(
-  ablation: Ablation,
-  { model, device }: OpenOptions,
-  signal: AbortSignal,
-): Promise<Subject> {
-  const local = await openLocal(
-    {
-      path: model,
-      model,
-      device,
-      contextLength: 4096,
-      quantize: 'none',
-      kvCache: 'auto',
-      log: silentLog,
-      progress: noProgress,
-    },
-    signal,
-  )
-  const { readsPerSecond } = ablation
-  const paced = readsPerSecond === undefined ? local : withPace(local, readsPerSecond)
-  let written: Written | undefined
-  const provider = noting(paced, (answer) => (written = answer))
+export async function openHearth(ablation: Ablation, model: RecordedModel): Promise<Subject> {
+  const pace = { readsPerSecond: ablation.readsPerSecond ?? usualPace }
+  const local = await model.provider()
+  let warm = false
+  const complete = (request: CompletionRequest, signal: AbortSignal): TextStream =>
+    warm ? model.complete(request, ablation.asking ?? 'product', pace, signal) : nothingAt(pace)
+  const provider: Provider = {
+    info: local.info,
+    capabilities: local.capabilities,
+    lost: local.lost,
+    countTokens: (text) => local.countTokens(text),
+    complete,
+    chat: (options, signal) => local.chat(options, signal),
+    resetChat: (signal) => local.resetChat(signal),
+    dispose: () => local.dispose(),
+  }
   let outcome = ''
   let raw: string | undefined
   let tokens = 0
@@ -88,24 +101,22 @@ export async function openHearth(
     provider: () => provider,
     settings: () => settings,
     log: createLog((_, text) => (outcome = text)),
+    filters: filtersOf(ablation),
     record: (entry) => {
       if (entry.answeredBy !== 'model') return
       outcome = entry.outcome
       raw = entry.text
-      const { promptTokens = 0, reusedTokens = 0, completionTokens = 0 } = entry.usage ?? {}
-      tokens += promptTokens - reusedTokens + completionTokens
+      tokens += (entry.usage?.promptTokens ?? 0) + (entry.usage?.completionTokens ?? 0)
     },
   })
-  const ask = async (one: Case, uri: string): Promise<Answer> => {
+  const ask = async (one: Case, uri: string, signal: AbortSignal): Promise<Answer> => {
     outcome = ''
     raw = undefined
-    written = undefined
     tokens = 0
-    const start = performance.now()
     const ghost = await completer.complete(
       {
         uri,
-        path: one.file.slice(one.file.lastIndexOf('/') + 1),
+        path: ablation.nameless ? '' : one.file.slice(one.file.lastIndexOf('/') + 1),
         languageId: one.language,
         text: one.document,
         offset: one.start,
@@ -113,66 +124,46 @@ export async function openHearth(
       },
       signal,
     )
-    const shown = ablation.uncut && raw !== undefined ? uncut(one, raw) : ghost
-    return {
-      ...(shown && { ghost: shown }),
-      ...(raw !== undefined && { raw }),
-      ...(written !== undefined && { written }),
-      ms: performance.now() - start,
-      tokens,
-      outcome,
-    }
+    const shown = shownOf(ablation, one, ghost, raw)
+    return { ...(shown && { ghost: shown }), ...(raw !== undefined && { raw }), tokens, outcome }
   }
-  let toWarm = warmUps
   return {
-    answer: async (one) => {
-      for (; toWarm > 0; toWarm--) await ask(one, `bench:warm-up-${toWarm}`)
-      return ask(one, `bench:${one.id}`)
+    answer: async (one, signal) => {
+      // So that the window has settled before the first case.
+      if (!warm) await ask(one, 'bench:warm-up', signal)
+      warm = true
+      return ask(one, `bench:${one.id}`, signal)
     },
-    close: () => local.dispose(),
+    close: () => Promise.resolve(),
   }
 }
 
-function uncut({ start }: Case, raw: string): Ghost | undefined {
-  return raw === '' ? undefined : { text: raw, start, end: start }
+export function filtersOf({ without = [] }: Pick<Ablation, 'without'>): Filters {
+  const kept = (table: Filters['fit']): Filters['fit'] =>
+    Object.fromEntries(Object.entries(table).filter(([name]) => !without.includes(name)))
+  return { reading: kept(allFilters.reading), shape: kept(allFilters.shape), fit: kept(allFilters.fit) }
 }
 
-/** The same provider, with a prefill that seems to have taken as long as this speed would take. */
-function withPace(provider: Provider, tokensPerSecond: number): Provider {
-  const paced = async function* (request: CompletionRequest, signal: AbortSignal): TextStream {
-    const end: Finished = yield* provider.complete(request, signal)
-    const { promptTokens, reusedTokens } = end.usage
-    const prefillMs = ((promptTokens - reusedTokens) / tokensPerSecond) * 1000
-    return { ...end, usage: { ...end.usage, prefillMs } }
-  }
-  return completingBy(provider, paced)
+function shownOf(
+  { uncut, oneLine }: Ablation,
+  { start }: Case,
+  ghost: Ghost | undefined,
+  raw: string | undefined,
+): Ghost | undefined {
+  if (uncut) return raw === undefined || raw === '' ? undefined : { text: raw, start, end: start }
+  if (!oneLine || !ghost) return ghost
+  const text = ghost.text.split('\n', 1)[0] ?? ''
+  return text.trim() === '' ? undefined : { ...ghost, text }
 }
 
-/** The same provider, whose answers are told to `note` with the probabilities of their tokens. */
-function noting(provider: Provider, note: (written: Written) => void): Provider {
-  const noted = async function* (request: CompletionRequest, signal: AbortSignal): TextStream {
-    const tokens: AnswerToken[] = []
-    const onToken = (token: AnswerToken): void => {
-      tokens.push(token)
-      request.onToken?.(token)
-    }
-    const end = yield* provider.complete({ ...request, onToken }, signal)
-    if (tokens.every(({ logProbability }) => logProbability !== undefined))
-      note({ tokens, finishReason: end.finishReason })
-    return end
+async function* nothingAt({ readsPerSecond }: { readsPerSecond: number }): TextStream {
+  const usage = {
+    promptTokens: readsPerSecond,
+    reusedTokens: 0,
+    completionTokens: 0,
+    prefillMs: 1000,
+    decodeMs: 0,
   }
-  return completingBy(provider, noted)
-}
-
-export function completingBy(provider: Provider, complete: Provider['complete']): Provider {
-  return {
-    info: provider.info,
-    capabilities: provider.capabilities,
-    lost: provider.lost,
-    countTokens: (text) => provider.countTokens(text),
-    complete,
-    chat: (options, signal) => provider.chat(options, signal),
-    resetChat: (signal) => provider.resetChat(signal),
-    dispose: () => provider.dispose(),
-  }
+  yield ''
+  return await Promise.resolve({ finishReason: 'stop', usage, droppedMessages: 0 })
 }

@@ -39,17 +39,14 @@ export async function openLlamaCpp({ model, device }: OpenOptions): Promise<Subj
   v.parse(opened, await next())
   return {
     answer: async ({ document, start: offset }) => {
-      const start = performance.now()
       const request = infillRequest(document, offset)
-      if (!request)
-        return { ms: performance.now() - start, tokens: 0, outcome: 'too much follows on the line' }
+      if (!request) return { tokens: 0, outcome: 'too much follows on the line' }
       child.stdin.write(`${JSON.stringify({ ...request, seed: offset })}\n`)
       const { text, promptTokens, generatedTokens } = v.parse(answered, await next())
       const ghost = ghostOf(document, offset, text)
       return {
         ...(ghost && { ghost }),
         raw: text,
-        ms: performance.now() - start,
         tokens: promptTokens + generatedTokens,
         outcome: ghost ? 'suggested' : text === '' ? 'the model ended at once' : 'repeats what follows',
       }

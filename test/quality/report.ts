@@ -1,7 +1,7 @@
 // From scored answers to tables: figures with intervals, by row, by kind and by language, and the difference to the peer.
 import { kinds, type Case } from './case'
 import { languageIds } from './languages'
-import { mean, percentile, share, type Estimate } from './statistics'
+import { mean, share, type Estimate } from './statistics'
 
 export interface Scored {
   of: Pick<Case, 'id' | 'kind' | 'language'>
@@ -12,7 +12,8 @@ export interface Scored {
   /** Of what is shown. */
   valid: boolean
   repeats: boolean
-  ms: number
+  /** All that is shown was there, at its place: it may be only the start of what was. */
+  rightSoFar: boolean
   tokens: number
 }
 
@@ -22,18 +23,14 @@ export interface Figures {
   similarity: Estimate
   shown: Estimate
   rightOfShown: Estimate
+  rightSoFarOfShown: Estimate
   validOfShown: Estimate
   repeatsOfShown: Estimate
-  /** Of the answers that a model was asked for. */
-  msMedian: number
-  msP95: number
   tokensPerCase: number
 }
 
 export function figures(scored: readonly Scored[]): Figures {
   const shown = scored.filter((one) => one.shown)
-  const asked = scored.filter(({ tokens }) => tokens > 0)
-  const times = (asked.length > 0 ? asked : scored).map(({ ms }) => ms)
   const count = (list: readonly Scored[], what: (one: Scored) => boolean): Estimate =>
     share(list.filter(what).length, list.length)
   return {
@@ -42,31 +39,17 @@ export function figures(scored: readonly Scored[]): Figures {
     similarity: mean(scored.map(({ similarity }) => similarity)),
     shown: count(scored, (one) => one.shown),
     rightOfShown: count(shown, ({ right }) => right),
+    rightSoFarOfShown: count(shown, ({ rightSoFar }) => rightSoFar),
     validOfShown: count(shown, ({ valid }) => valid),
     repeatsOfShown: count(shown, ({ repeats }) => repeats),
-    msMedian: percentile(times, 0.5),
-    msP95: percentile(times, 0.95),
     tokensPerCase: mean(scored.map(({ tokens }) => tokens)).value,
   }
-}
-
-/** What is shown at one boldness. */
-export interface AtBoldness {
-  boldness: number
-  cases: number
-  shown: number
-  /** Of the shown: the cursor's line is right. */
-  right: number
-  /** Of the shown: all that it says was there. */
-  rightSoFar: number
 }
 
 export interface Row {
   name: string
   what: string
   scored: readonly Scored[]
-  /** Of a row that shows all that the model writes and knows how likely it was. */
-  atBoldness?: readonly AtBoldness[]
 }
 
 /** Percentage points that `row` is better than `peer` at the same cases; the interval resamples cases, not answers. */
@@ -79,8 +62,9 @@ export function difference(row: Row, peer: Row, what: (one: Scored) => number): 
   return mean(pairs)
 }
 
-export function markdown(rows: readonly Row[], peerName: string): string {
-  const peer = rows.find(({ name }) => name === peerName)
+/** `ours` is compared with `peer`, and every other row with `ours`. */
+export function markdown(rows: readonly Row[], { ours, peer }: { ours: string; peer: string }): string {
+  const named = (name: string): Row | undefined => rows.find((row) => row.name === name)
   const sections = [
     table(
       [
@@ -90,9 +74,9 @@ export function markdown(rows: readonly Row[], peerName: string): string {
         'similarity',
         'shown',
         'right, of shown',
+        'nothing wrong as far as it goes, of shown',
         'syntax whole, of shown',
         'repeats what follows, of shown',
-        'ms p50 / p95',
         'tokens a case',
       ],
       rows.map(({ name, scored }) => {
@@ -104,55 +88,48 @@ export function markdown(rows: readonly Row[], peerName: string): string {
           percent(all.similarity),
           percent(all.shown),
           percent(all.rightOfShown),
+          percent(all.rightSoFarOfShown),
           percent(all.validOfShown),
           percent(all.repeatsOfShown),
-          `${Math.round(all.msMedian)} / ${Math.round(all.msP95)}`,
           String(Math.round(all.tokensPerCase)),
         ]
       }),
     ),
     rows.map(({ name, what }) => `- **${name}**: ${what}.`).join('\n'),
   ]
-  if (peer) {
-    const others = rows.filter((row) => row !== peer)
+  const [our, other] = [named(ours), named(peer)]
+  if (our && other) sections.push(...differences([our], other))
+  if (our)
     sections.push(
-      `Difference to ${peer.name} at the same cases, in percentage points (95% interval of a paired bootstrap):`,
-      table(
-        ['', 'line right', 'similarity', 'repeats what follows, of all'],
-        others.map((row) => [
-          row.name,
-          points(difference(row, peer, ({ right }) => Number(right))),
-          points(difference(row, peer, ({ similarity }) => similarity)),
-          points(difference(row, peer, ({ repeats }) => Number(repeats))),
-        ]),
+      ...differences(
+        rows.filter(({ name }) => name !== ours && name !== peer),
+        our,
       ),
     )
-  }
-  for (const { name, atBoldness } of rows) {
-    if (!atBoldness) continue
-    sections.push(
-      `At each \`hearth.completion.boldness\`, from the answers of ${name}:`,
-      table(
-        ['boldness', 'shown', 'line right', 'right, of shown', 'nothing wrong as far as it goes, of shown'],
-        atBoldness.map(({ boldness, cases, shown, right, rightSoFar }) => [
-          String(boldness),
-          percent(share(shown, cases)),
-          percent(share(right, cases)),
-          percent(share(right, shown)),
-          percent(share(rightSoFar, shown)),
-        ]),
-      ),
-    )
-  }
   sections.push(
     'Line right (and shown), by kind of place:',
     breakdown(rows, kinds, ({ of }) => of.kind),
-  )
-  sections.push(
     'Line right (and shown), by language:',
     breakdown(rows, languageIds, ({ of }) => of.language),
   )
   return `${sections.join('\n\n')}\n`
+}
+
+function differences(rows: readonly Row[], base: Row): string[] {
+  if (rows.length === 0) return []
+  return [
+    `Difference to ${base.name} at the same cases, in percentage points (95% interval of a paired bootstrap):`,
+    table(
+      ['', 'line right', 'similarity', 'shown', 'repeats what follows, of all'],
+      rows.map((row) => [
+        row.name,
+        points(difference(row, base, ({ right }) => Number(right))),
+        points(difference(row, base, ({ similarity }) => similarity)),
+        points(difference(row, base, ({ shown }) => Number(shown))),
+        points(difference(row, base, ({ repeats }) => Number(repeats))),
+      ]),
+    ),
+  ]
 }
 
 function breakdown(
@@ -161,10 +138,10 @@ function breakdown(
   groupOf: (one: Scored) => string,
 ): string {
   return table(
-    ['', ...rows.map(({ name }) => name)],
-    groups.map((group) => [
-      group,
-      ...rows.map(({ scored }) => {
+    ['', ...groups],
+    rows.map(({ name, scored }) => [
+      name,
+      ...groups.map((group) => {
         const mine = scored.filter((one) => groupOf(one) === group)
         const part = (what: (one: Scored) => boolean): string =>
           String(Math.round((100 * mine.filter(what).length) / mine.length))

@@ -1,25 +1,16 @@
 // Who completes: something that is given a case and answers with a ghost, or with nothing and a reason.
-import type { AnswerToken, FinishReason } from '../../engine/protocol/chat'
 import type { Case, Ghost } from './case'
+import type { RecordedModel } from './recorded-model'
 
 export interface Answer {
   /** Undefined when nothing would be shown. */
   ghost?: Ghost
-  /** From asking to the answer. No pause in typing is in it. */
-  ms: number
   /** Tokens that the model read and wrote for it. */
   tokens: number
   /** Why there is no ghost, or how the text ended. */
   outcome: string
   /** What the model wrote, before anything was cut. */
   raw?: string
-  /** The tokens of it, where the model tells how likely they were. */
-  written?: Written
-}
-
-export interface Written {
-  tokens: AnswerToken[]
-  finishReason: FinishReason
 }
 
 export interface Subject {
@@ -31,6 +22,7 @@ export interface OpenOptions {
   /** File of the model. */
   model: string
   device: 'cpu' | 'webgpu'
+  recorded: RecordedModel
 }
 
 /** A row of the report. */
@@ -38,11 +30,9 @@ export interface SubjectRow {
   name: string
   /** What it is, for readers of the report. */
   what: string
-  /** Answers are kept for the next run as long as this, the model and the case stay the same. */
-  version: () => string
+  /** Answers are kept for the next run as long as this, the model and the case stay the same. Absent where they cost little. */
+  version?: () => string
   /** Whether it runs without being named. */
   usual: boolean
-  /** Whether it shows all that the model writes, so that its answers tell what would be shown at each boldness. */
-  showsAll?: boolean
-  open: (options: OpenOptions, signal: AbortSignal) => Promise<Subject>
+  open: (options: OpenOptions) => Promise<Subject>
 }

@@ -19,24 +19,33 @@ interface FilterRow {
 
 type FilterTable = Readonly<Record<string, FilterRow>>
 
-/** What has to happen before the end of a block can be seen; cheap, for it runs on every piece of a stream. */
-export const readingFilters: FilterTable = {
+/** Which filters run when. */
+export interface Filters {
+  /** What has to happen before the end of a block can be seen; cheap, for it runs on every piece of a stream. */
+  reading: FilterTable
+  /** Run once, at the place the model was asked for; the outcome is cached. */
+  shape: FilterTable
+  /** Run each time a suggestion is shown, because what follows the cursor changes while typing. */
+  fit: FilterTable
+}
+
+const reading: FilterTable = {
   'strip-leaked': { run: stripLeaked, verdict: 'it was signs of a prompt or of Markdown, not code' },
   'keep-indent': { run: keepIndent, verdict: 'it belongs further out than the cursor stands' },
 }
 
-/** Run once, at the place the model was asked for; the outcome is cached. */
-export const shapeFilters: FilterTable = {
-  ...readingFilters,
-  'stop-at-block-end': { run: stopAtBlockEnd, verdict: 'it began where the block had ended' },
-  'drop-repeat': { run: dropRepeat, verdict: 'it repeated itself or the line above' },
-  'keep-brackets-whole': { run: keepBracketsWhole, verdict: 'its brackets did not close' },
-}
-
-/** Run each time a suggestion is shown, because what follows the cursor changes while typing. */
-export const fitFilters: FilterTable = {
-  'trim-suffix-overlap': { run: trimSuffixOverlap, verdict: 'it follows the cursor already' },
-  'drop-blank': { run: dropBlank, verdict: 'there was nothing to be seen in it' },
+export const allFilters: Filters = {
+  reading,
+  shape: {
+    ...reading,
+    'stop-at-block-end': { run: stopAtBlockEnd, verdict: 'it began where the block had ended' },
+    'drop-repeat': { run: dropRepeat, verdict: 'it repeated itself or the line above' },
+    'keep-brackets-whole': { run: keepBracketsWhole, verdict: 'its brackets did not close' },
+  },
+  fit: {
+    'trim-suffix-overlap': { run: trimSuffixOverlap, verdict: 'it follows the cursor already' },
+    'drop-blank': { run: dropBlank, verdict: 'there was nothing to be seen in it' },
+  },
 }
 
 export interface Filtered {

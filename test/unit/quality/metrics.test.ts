@@ -1,6 +1,6 @@
 // Figures of the completion bench, on places small enough to count by hand.
 import assert from 'node:assert/strict'
-import { editSimilarity, firstLineRight, levenshtein, repeatsSuffix } from '../../quality/metrics'
+import { editSimilarity, firstLineRight, levenshtein, repeatsSuffix, rightSoFar } from '../../quality/metrics'
 
 interface Place {
   name: string
@@ -142,4 +142,28 @@ describe('figures of the completion bench', () => {
       assert.equal(levenshtein(one, other), distance)
       assert.equal(levenshtein(other, one), distance)
     })
+})
+
+describe('right so far', () => {
+  const before = 'let total = '
+  const place = {
+    original: `${before}sum(values)\n`,
+    document: `${before}\n`,
+    start: before.length,
+    expected: 'sum(values)',
+  }
+  const rows: [text: string, right: boolean][] = [
+    ['sum(values)', true],
+    ['sum(val', true],
+    ['sum ', true],
+    ['sum (', false],
+    ['sum(values)  ', true],
+    ['sum(values)\nlet', false],
+    ['max(values)', false],
+  ]
+  for (const [text, right] of rows) {
+    it(JSON.stringify(text), () =>
+      assert.equal(rightSoFar(place, { text, start: place.start, end: place.start }), right),
+    )
+  }
 })
