@@ -4,7 +4,7 @@ import type { Fusion } from '../graph/fuse'
 import type { StateType } from '../graph/graph'
 import type { Plan } from '../graph/plan'
 import type { EngineError } from '../protocol/errors'
-import type { TokenChoice } from './choose-token'
+import type { ChoiceResult, TokenChoice } from './choose-token'
 import type { KernelChoices } from './kernel-choice'
 
 export interface DeviceInfo {
@@ -64,7 +64,7 @@ export interface StepInput {
 /** A token that a step chooses on the device. The step after it can be submitted before it is read, and not later. */
 export interface ChosenToken {
   /** Waits for it; once, and instead of `forget`. Rejects with `device-lost`, or `internal` when the logits are not numbers. */
-  read(): Promise<number>
+  read(): Promise<ChoiceResult>
   /** Gives it up. Steps that take it still run. */
   forget(): void
 }

@@ -15,6 +15,15 @@ export interface TokenChoice {
   readonly minP: number
   /** 32 bits. Draws depend on the seed, the position and the logits alone. */
   readonly seed: number
+  /** Whether it is told how likely the token was; it is not when left out. */
+  readonly tellsProbability?: boolean
+}
+
+/** What a choice led to. */
+export interface ChoiceResult {
+  readonly token: number
+  /** Natural logarithm of the token's probability among the whole vocabulary, before temperature; undefined unless asked for. */
+  readonly logProbability: number | undefined
 }
 
 /**

@@ -257,7 +257,8 @@ class LadderCompleter implements Completer {
       maxTokens,
       stop,
       timeBudgetMs,
-      onToken: (token: AnswerToken) => void running.tokens.push(token),
+      // Where all is shown, nobody needs to work out how likely it is.
+      ...(running.boldness < 1 && { onToken: (token: AnswerToken) => void running.tokens.push(token) }),
     }
     const parts = partsOf(context, provider.capabilities.fim)
     const inner = new AbortController()

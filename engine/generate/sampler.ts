@@ -32,8 +32,8 @@ export interface Sampler {
   next(logits: Float32Array, history: readonly number[]): number
   /** What a device can do instead; undefined when the choice depends on the text. */
   readonly choice?: TokenChoice | undefined
-  /** How likely the last token of `next` was, as a natural logarithm; undefined where nobody wants to know. */
-  readonly logProbability?: number | undefined
+  /** The tokens that the last one of `next` was chosen among; undefined stands for the whole vocabulary. */
+  readonly among?: readonly number[] | undefined
 }
 
 /** `vocabulary` bounds the choice: rows beyond the tokenizer's size are untrained padding. */

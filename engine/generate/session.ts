@@ -1,6 +1,7 @@
 // One growing sequence: its tokens, its state, and the loop that adds to both.
 import type { ChosenToken } from '../backend/backend'
 import type { TokenChoice } from '../backend/choose-token'
+import { logProbability } from '../backend/log-probability'
 import { Utf8Stream } from '../base/utf8-stream'
 import { isAbort } from '../base/signal'
 import type { Model } from '../model/model'
@@ -25,7 +26,7 @@ export interface GenerateOptions {
   stopTokens?: ReadonlySet<number>
   /** Milliseconds of decoding after which what is there is good enough. */
   timeBudgetMs?: number
-  /** Told of every token of the answer before its text comes. */
+  /** Told of every token of the answer before its text comes. How likely it was takes time to work out; left out, nobody does. */
   onToken?: (token: AnswerToken) => void
   /** Whether steps may try guessed tokens; `auto` when left out. */
   speculation?: SpeculationMode
@@ -271,13 +272,18 @@ export class Session implements Disposable {
   }
 
   #draw(logits: Float32Array, request: Request): number {
-    const token = request.sampler.next(logits, this.#tokens)
-    request.logProbability = request.sampler.logProbability
+    const { sampler, options } = request
+    const token = sampler.next(logits, this.#tokens)
+    if (options.onToken) {
+      const among = sampler.among ?? this.model.tokenizer.size
+      request.logProbability = logProbability(logits, token, among)
+    }
     return token
   }
 
-  #choiceOf({ sampler }: Request): TokenChoice | undefined {
-    return this.model.pipelined ? sampler.choice : undefined
+  #choiceOf({ sampler, options }: Request): TokenChoice | undefined {
+    if (!this.model.pipelined || !sampler.choice) return undefined
+    return { ...sampler.choice, tellsProbability: options.onToken !== undefined }
   }
 
   /**
@@ -306,8 +312,8 @@ export class Session implements Disposable {
         if (more && !isLast && this.#state.length < this.#state.capacity) {
           this.#ahead = await this.model.choose(this.#state, next, choice)
         }
-        const token = await next.read()
-        request.logProbability = undefined
+        const { token, logProbability } = await next.read()
+        request.logProbability = logProbability
         const end = performance.now()
         // A reader who took longer than the device has not left a wait that tells what a step costs.
         if (wasAhead && this.#ahead && end - start > start - this.#readAt)

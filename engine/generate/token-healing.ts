@@ -2,7 +2,6 @@
 // back, and the first tokens of the answer have to spell it again, and may go on.
 import type { TokenChoice } from '../backend/choose-token'
 import type { TokenPrefixes } from '../tokenizer/token-prefixes'
-import { logProbability } from './log-probability'
 import type { Sampler } from './sampler'
 
 // Vocabularies split text before they merge it; what they keep together is a word, a number or a run of signs, with a character
@@ -28,7 +27,7 @@ export function endToHeal(text: string, prefixes: TokenPrefixes): string {
 /** Greedy, but for the first tokens, which spell `text`. */
 export class HealingSampler implements Sampler {
   #left: Uint8Array
-  #logProbability: number | undefined
+  #among: readonly number[] | undefined
 
   constructor(
     text: string,
@@ -39,16 +38,14 @@ export class HealingSampler implements Sampler {
   }
 
   next(logits: Float32Array, history: readonly number[]): number {
-    const spellings = this.#spellings()
-    const token = likeliestOf(spellings, logits) ?? this.then.next(logits, history)
-    this.#logProbability = logProbability(logits, token, spellings ?? this.prefixes.tokenizer.size)
+    this.#among = this.#spellings()
+    const token = likeliestOf(this.#among, logits) ?? this.then.next(logits, history)
     this.#left = this.#left.subarray(this.prefixes.tokenizer.bytesOf(token).length)
     return token
   }
 
-  /** Of the last token among those that could have stood there, before temperature. */
-  get logProbability(): number | undefined {
-    return this.#logProbability
+  get among(): readonly number[] | undefined {
+    return this.#among
   }
 
   /** The device knows nothing of spelling. */

@@ -12,7 +12,7 @@ export type FinishReason = 'stop' | 'length' | 'context-full' | 'cancelled'
 export interface AnswerToken {
   /** Characters that it adds to the answer, if no stop string takes them away; none while a character is incomplete. */
   length: number
-  /** Natural logarithm of its probability, before temperature; undefined when the device chose it, or the sampler does not tell. */
+  /** Natural logarithm of its probability among those that could have come, before temperature; undefined where that is not known. */
   logProbability: number | undefined
 }
 

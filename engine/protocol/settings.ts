@@ -50,7 +50,7 @@ export const settingsSchema = v.object({
     ),
     boldness: described(
       v.fallback(numberBetween(0, 1), 0.5),
-      'How unsure a suggestion may be. 1 shows all of it; the lower, the less is shown, and the more of that is right: suggestions end before the model becomes unsure, or are left out. This works on the processor; a GPU hardly tells how sure the model is, so that nearly all is shown there.',
+      'How unsure a suggestion may be. 1 shows all of it; the lower, the less is shown, and the more of that is right: suggestions end before the model becomes unsure, or are left out.',
     ),
   }),
   chat: v.object({

@@ -13,7 +13,7 @@ export interface CompletionRequest {
   stop: readonly string[]
   /** Milliseconds of decoding after which what is there is good enough. */
   timeBudgetMs: number
-  /** Told of every token of the suggestion before its text comes, as in `GenerateOptions`. */
+  /** Told of every token of the suggestion before its text comes, as in `GenerateOptions`; left out where nobody wants to know. */
   onToken?: (token: AnswerToken) => void
 }
 

@@ -25,6 +25,8 @@ export const choiceCases: readonly ChoiceCase[] = [
   row('not a number among others', [1, NaN, 3], likeliest),
   row('the largest of a vocabulary', logits(49152, 3), likeliest),
   row('the largest of a large vocabulary', logits(262144, 3), likeliest),
+  row('all alike, one block and one more', at(1025, {}), likeliest),
+  row('the first block hidden', at(2100, { 1500: 1, 2099: 3, 0: -Infinity }, -Infinity), likeliest),
   row('a draw', logits(1000, 3), drawn),
   row('a draw of a vocabulary, all alike', logits(49152, 0), drawn),
   row('a draw of a vocabulary', logits(49152, 4), drawn),

@@ -1,7 +1,7 @@
-// Devices choose the tokens that the plain loops choose, and steps take them before anybody has read them.
+// Devices choose the tokens that the plain loops choose, and say how likely they were; steps take them before anybody has read them.
 import assert from 'node:assert/strict'
 import type { Backend, Executable, StepInput, Tensor } from '../../engine/backend/backend'
-import { chooseToken, type TokenChoice } from '../../engine/backend/choose-token'
+import { chooseToken, type ChoiceResult, type TokenChoice } from '../../engine/backend/choose-token'
 import { CpuBackend } from '../../engine/backend/cpu/cpu-backend'
 import { openDevice } from '../../engine/backend/webgpu/dawn'
 import { WebGpuBackend } from '../../engine/backend/webgpu/webgpu-backend'
@@ -38,7 +38,7 @@ for (const [kind, open] of Object.entries(backends)) {
           /not a number/,
           `${temperature}`,
         )
-        assert.equal(await backend.choose(executable, none, step(1), choice).read(), 5)
+        assert.equal((await backend.choose(executable, none, step(1), choice).read()).token, 5)
       }
       executable.dispose()
     })
@@ -57,7 +57,7 @@ for (const [kind, open] of Object.entries(backends)) {
         chosen.push(backend.choose(executable, none, { ...step(7), chosen: before }, likeliest))
       }
       const read: number[] = []
-      for (const token of chosen) read.push(await token.read())
+      for (const token of chosen) read.push((await token.read()).token)
       assert.deepEqual(read, [3, 1, 5, 4, 2, 0])
       executable.dispose()
     })
@@ -73,7 +73,11 @@ for (const [kind, open] of Object.entries(backends)) {
         const [beforeA, beforeB] = [a, b]
         a = backend.choose(executable, none, { ...step(0), chosen: beforeA }, likeliest)
         b = backend.choose(executable, none, { ...step(0), chosen: beforeB }, likeliest)
-        assert.deepEqual([await beforeA.read(), await beforeB.read()], [1 + i, 5 + i])
+        const read = [await beforeA.read(), await beforeB.read()]
+        assert.deepEqual(
+          read.map(({ token }) => token),
+          [1 + i, 5 + i],
+        )
       }
       a?.forget()
       b?.forget()
@@ -83,19 +87,38 @@ for (const [kind, open] of Object.entries(backends)) {
     it('tokens that are given up leave their places to others', async () => {
       const executable = await table(backend, [peak(6)])
       for (let i = 0; i < 200; i++) backend.choose(executable, none, step(0), likeliest).forget()
-      assert.equal(await backend.choose(executable, none, step(0), likeliest).read(), 6)
+      assert.equal((await backend.choose(executable, none, step(0), likeliest).read()).token, 6)
       executable.dispose()
     })
 
     async function checkChoice({ logits, choice, draws }: ChoiceCase): Promise<void> {
       const executable = await table(backend, [logits])
       for (let position = 0; position < draws; position++) {
-        const token = backend.choose(executable, none, { tokens: [0], position }, choice)
-        assert.equal(await token.read(), chooseToken(logits, choice, position + 1), `position ${position}`)
+        // Every other one is asked.
+        const asked = { ...choice, tellsProbability: position % 2 === 0 }
+        const token = backend.choose(executable, none, { tokens: [0], position }, asked)
+        const read = await token.read()
+        assert.equal(read.token, chooseToken(logits, choice, position + 1), `position ${position}`)
+        if (asked.tellsProbability) checkProbability(logits, choice.vocabulary, read)
+        else assert.equal(read.logProbability, undefined)
       }
       executable.dispose()
     }
   })
+}
+
+/** The log-softmax in float64, as if there were no filters and no temperature. */
+function checkProbability(
+  logits: Float32Array,
+  vocabulary: number,
+  { token, logProbability }: ChoiceResult,
+): void {
+  const numbers = logits.slice(0, vocabulary).filter((logit) => !Number.isNaN(logit))
+  const highest = numbers.reduce((most, logit) => Math.max(most, logit), -Infinity)
+  const sum = numbers.reduce((all, logit) => all + Math.exp(logit - highest), 0)
+  const expected = logits[token]! - highest - Math.log(sum)
+  const off = Math.abs((logProbability ?? NaN) - expected)
+  assert.ok(off < 1e-4 && (logProbability ?? NaN) <= 0, `${logProbability} instead of ${expected}`)
 }
 
 /** A model whose logits are the row of its last token. */

@@ -6,8 +6,7 @@ import path from 'node:path'
 import * as v from 'valibot'
 import { silentLog } from '../../engine/base/log'
 import { noProgress } from '../../engine/base/progress'
-import { logProbability } from '../../engine/generate/log-probability'
-import { createSampler, greedy, type Sampler } from '../../engine/generate/sampler'
+import { greedy } from '../../engine/generate/sampler'
 import { cacheFolder } from '../../engine/provider/cache-folder'
 import type { LocalProvider } from '../../engine/provider/local'
 import { openLocal } from '../../engine/provider/open-local'
@@ -117,7 +116,7 @@ export class RecordedModel {
     const timeless: CompletionRequest = {
       ...request,
       timeBudgetMs: Infinity,
-      onToken: ({ length, logProbability: likely }) => void tokens.push([length, likely ?? null]),
+      onToken: ({ length, logProbability }) => void tokens.push([length, logProbability ?? null]),
     }
     const { signal } = new AbortController()
     const stream =
@@ -125,7 +124,7 @@ export class RecordedModel {
         ? local.complete(timeless, signal)
         : local.continueText(
             [userText(request.prefix + request.typed)],
-            { ...timeless, sampler: tellingSampler() },
+            { ...timeless, sampler: greedy },
             signal,
           )
     let text = ''
@@ -140,21 +139,6 @@ export class RecordedModel {
           promptTokens: value.usage.promptTokens,
         }
     }
-  }
-}
-
-/** The likeliest token, and how likely it was. */
-function tellingSampler(): Sampler {
-  let likely: number | undefined
-  return {
-    next: (logits, history) => {
-      const token = createSampler(greedy, logits.length).next(logits, history)
-      likely = logProbability(logits, token, logits.length)
-      return token
-    },
-    get logProbability() {
-      return likely
-    },
   }
 }
 

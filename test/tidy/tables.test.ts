@@ -75,7 +75,8 @@ describe('tables', () => {
 })
 
 function choiceOps(drawn: boolean): OpName[] {
-  return drawn ? ['choose-least', 'choose-best', 'choose-token'] : ['choose-best', 'choose-token']
+  const all = ['choose-best', 'choose-token', 'sum-exponentials', 'log-probability'] as const
+  return drawn ? ['choose-least', ...all] : [...all]
 }
 
 function runs(kernel: Kernel, shape: Shape): boolean {

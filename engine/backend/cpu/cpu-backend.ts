@@ -30,7 +30,8 @@ import type {
 import { checkPrefix } from '../check-prefix'
 import { checkTogether, takesTogether } from '../check-together'
 import { checkSameShape } from '../check-same-shape'
-import { chooseToken, type TokenChoice } from '../choose-token'
+import { chooseToken, type ChoiceResult, type TokenChoice } from '../choose-token'
+import { logProbability } from '../log-probability'
 import type { KernelTime, Profile } from '../profile'
 import {
   add,
@@ -133,7 +134,12 @@ export class CpuBackend implements Backend {
     const token = new CpuChosenToken(() => this.#settled(() => undefined))
     this.#enqueue(() => {
       const logits = asCpuExecutable(executable).result()
-      token.value = chooseToken(logits, choice, step.position + step.tokens.length)
+      const value = chooseToken(logits, choice, step.position + step.tokens.length)
+      const { tellsProbability, vocabulary } = choice
+      token.result = {
+        token: value,
+        logProbability: tellsProbability === true ? logProbability(logits, value, vocabulary) : undefined,
+      }
     })
     return token
   }
@@ -211,15 +217,14 @@ export class CpuBackend implements Backend {
 }
 
 class CpuChosenToken implements ChosenToken {
-  value: number | undefined
+  result: ChoiceResult | undefined
 
   constructor(private readonly settled: () => Promise<void>) {}
 
-  async read(): Promise<number> {
-    if (this.value === undefined) await this.settled()
-    if (this.value === undefined)
-      throw new EngineError('internal', 'the step that chooses a token was given up')
-    return this.value
+  async read(): Promise<ChoiceResult> {
+    if (!this.result) await this.settled()
+    if (!this.result) throw new EngineError('internal', 'the step that chooses a token was given up')
+    return this.result
   }
 
   forget(): void {
@@ -231,8 +236,7 @@ class CpuChosenToken implements ChosenToken {
 function known(step: StepInput): StepInput {
   const { chosen } = step
   if (!chosen) return step
-  if (chosen instanceof CpuChosenToken && chosen.value !== undefined)
-    return { ...step, tokens: [chosen.value] }
+  if (chosen instanceof CpuChosenToken && chosen.result) return { ...step, tokens: [chosen.result.token] }
   throw new EngineError('internal', 'a step takes a token that is not there')
 }
 

@@ -269,8 +269,8 @@ export class WebGpuBackend implements Backend {
           this.#profile,
           (gone) => {
             this.#executables.delete(gone)
-            choiceBuffers.kept.destroy()
-            choiceBuffers.best.destroy()
+            const { kept, best, sums } = choiceBuffers
+            for (const buffer of [kept, best, sums]) buffer.destroy()
           },
         ),
     )
@@ -308,7 +308,8 @@ export class WebGpuBackend implements Backend {
     gpu.check(state, step)
     if (!isSingle(gpu.plan)) throw new EngineError('internal', 'a token is chosen by the last logits alone')
     const { clock, chosen } = this.#shared
-    const token = chosen.take((map) => this.#told(() => clock.until(submitted, map)))
+    const tells = choice.tellsProbability === true
+    const token = chosen.take(tells, (map) => this.#told(() => clock.until(submitted, map)))
     const submitted = gpu.submit(state, step, { choice, token })
     return token
   }
@@ -392,14 +393,20 @@ interface Shared {
   readonly manyRows: number
 }
 
-/** A step chooses no token, takes the likeliest, or draws one. */
-type StepKind = 'plain' | 'likeliest' | 'drawn'
+/** A step chooses no token, takes the likeliest, or draws one; and it may tell how likely that was. */
+type StepKind = 'plain' | ChoiceKind | `${ChoiceKind} told`
+
+type ChoiceKind = 'likeliest' | 'drawn'
+
+const telling: readonly OpName[] = ['sum-exponentials', 'log-probability']
 
 /** What is launched after a plan. */
 const choiceOps: Readonly<Record<StepKind, readonly OpName[]>> = {
   plain: [],
   likeliest: ['choose-best', 'choose-token'],
   drawn: ['choose-least', 'choose-best', 'choose-token'],
+  'likeliest told': ['choose-best', 'choose-token', ...telling],
+  'drawn told': ['choose-least', 'choose-best', 'choose-token', ...telling],
 }
 
 /** What a step launches, with the place of each among all of its executable. */
@@ -536,7 +543,7 @@ class GpuExecutable implements Executable {
     this.#writeStep([count, position, prefix], tokens, toMake)
     const encoder = this.device.createCommandEncoder()
     if (chosen) places.copyTo(encoder, chosen, this.#step, tokensOffset)
-    const kind = toMake ? (toMake.choice.temperature === 0 ? 'likeliest' : 'drawn') : 'plain'
+    const kind = toMake ? kindOf(toMake.choice) : 'plain'
     const list = this.#launchesOf(kind, position + count)
     this.#encode(encoder, list, count, (pass, { launch, kernel }, index) => {
       pass.setBindGroup(0, groups[index])
@@ -785,6 +792,11 @@ function described({ launch, kernel }: Dispatch): { kernel: string; weightBytes:
 function offsetOf(operand: Operand, row: number | undefined): number {
   if (operand.kind === 'tokens') return tokensOffset
   return row === undefined || operand.kind !== 'slot' ? 0 : row * operand.cols * 4
+}
+
+function kindOf({ temperature, tellsProbability }: TokenChoice): StepKind {
+  const kind = temperature === 0 ? 'likeliest' : 'drawn'
+  return tellsProbability === true ? `${kind} told` : kind
 }
 
 function isSingle({ result, outputs }: Plan): boolean {

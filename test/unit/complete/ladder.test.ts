@@ -422,9 +422,10 @@ describe('completion ladder', () => {
     assert.equal(provider.asked.length, 2)
   })
 
-  it('boldness 1 shows everything', async () => {
-    const { ask } = bench({ says, likely: [0.0001] }, { boldness: 1 })
+  it('boldness 1 shows everything, and asks for no probabilities', async () => {
+    const { ask, provider } = bench({ says, likely: [0.0001] }, { boldness: 1 })
     assert.equal(await ask('const a = ┃'), 'values.length')
+    assert.ok(provider.asked[0] && !('onToken' in provider.asked[0].request))
   })
 
   it('stops the model where the block ends', async () => {

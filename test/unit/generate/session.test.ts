@@ -5,7 +5,7 @@ import { openBackend } from '../../../engine/backend/open-backend'
 import { silentLog } from '../../../engine/base/log'
 import { noProgress } from '../../../engine/base/progress'
 import { openCheckpoint } from '../../../engine/format/open-checkpoint'
-import { createSampler, greedy, type Sampler } from '../../../engine/generate/sampler'
+import { greedy } from '../../../engine/generate/sampler'
 import { Scheduler, type Priority } from '../../../engine/generate/scheduler'
 import { Session, type GenerateEnd, type GenerateOptions } from '../../../engine/generate/session'
 import { loadModel, type Model } from '../../../engine/model/model'
@@ -124,32 +124,42 @@ function checkSession(pipelined: boolean): void {
   })
 
   describe('tokens', () => {
-    // A device that chooses does not tell how likely the token was.
-    it(`are told before their text, ${pipelined ? 'without' : 'with'} their probabilities`, async () => {
-      const wanted = createSampler(greedy, model.tokenizer.size)
-      const expected: number[] = []
-      const sampler: Sampler = {
-        next: (logits, history) => {
-          const token = wanted.next(logits, history)
-          let sum = 0
-          for (const logit of logits) sum += Math.exp(logit - logits[token]!)
-          expected.push(-Math.log(sum))
-          return token
-        },
-        choice: wanted.choice,
-        get logProbability() {
-          return expected.at(-1)
-        },
+    const drawn = { ...greedy, temperature: 1.5, topK: 20, seed: 7 }
+    for (const [name, wanted] of Object.entries({ 'the likeliest': greedy, 'drawn ones': drawn })) {
+      for (const speculation of ['off', 'always'] as const) {
+        it(`are told before their text, ${name}, guesses ${speculation}`, async () => {
+          const told: AnswerToken[] = []
+          const request = { maxTokens: 12, sampler: wanted, speculation }
+          const answer = await ask({ ...request, onToken: (token) => told.push(token) })
+          assert.deepEqual(answer.tokens, (await ask(request)).tokens)
+          assert.equal(
+            told.reduce((sum, { length }) => sum + length, 0),
+            answer.text.length,
+          )
+          const expected = await logProbabilities(answer.tokens)
+          assert.equal(told.length, expected.length)
+          for (const [i, { logProbability }] of told.entries())
+            assert.ok(
+              Math.abs((logProbability ?? NaN) - expected[i]!) < 1e-4,
+              `${logProbability} ${expected[i]}`,
+            )
+        })
       }
-      const told: AnswerToken[] = []
-      const answer = await ask({ maxTokens: 12, sampler, onToken: (token) => told.push(token) })
-      assert.equal(told.length, answer.tokens.length)
-      assert.equal(
-        told.reduce((sum, { length }) => sum + length, 0),
-        answer.text.length,
-      )
-      const probabilities = told.map(({ logProbability }) => logProbability)
-      assert.deepEqual(probabilities, pipelined ? told.map(() => undefined) : expected)
+    }
+
+    it('ask the device for their probabilities where somebody wants to know', async () => {
+      const tells: (boolean | undefined)[] = []
+      const choose = backend.choose.bind(backend)
+      Object.assign(backend, {
+        choose: (...[executable, state, step, choice]: Parameters<Backend['choose']>) => {
+          tells.push(choice.tellsProbability)
+          return choose(executable, state, step, choice)
+        },
+      })
+      await ask({ maxTokens: 3, speculation: 'off' })
+      await ask({ maxTokens: 3, speculation: 'off', onToken: () => undefined })
+      Object.assign(backend, { choose })
+      assert.deepEqual(tells, pipelined ? [false, false, false, true, true, true] : [])
     })
 
     it('that spell what was taken back add no characters', async () => {
@@ -364,6 +374,17 @@ function checkSession(pipelined: boolean): void {
 
   function encode(text: string): number[] {
     return model.tokenizer.encode([userText(text)])
+  }
+
+  /** Of an answer, from the logits of all of it at once. */
+  async function logProbabilities(answer: readonly number[]): Promise<number[]> {
+    using state = model.createState(256)
+    const logits = await model.forward(state, [...prompt, ...answer], { outputs: 'all' }, live)
+    return answer.map((token, i) => {
+      const at = (prompt.length - 1 + i) * model.config.vocabulary
+      const row = logits.subarray(at, at + model.tokenizer.size)
+      return -Math.log(row.reduce((sum, logit) => sum + Math.exp(logit - row[token]!), 0))
+    })
   }
 
   async function ask(wanted: Partial<GenerateOptions>, capacity = 256): Promise<Answer> {

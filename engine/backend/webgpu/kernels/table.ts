@@ -25,12 +25,14 @@ import embedText from './embed.wgsl'
 import gatedText from './gated.wgsl'
 import joinHeadsText from './join-heads.wgsl'
 import joinPartsText from './join-parts.wgsl'
+import joinSumsText from './join-sums.wgsl'
 import keepLastText from './keep-last.wgsl'
 import l2NormText from './l2-norm.wgsl'
 import layerNormText from './layer-norm.wgsl'
 import lanes4 from './lanes-4.wgsl'
 import lanes8 from './lanes-8.wgsl'
 import lanesSum from './lanes-sum.wgsl'
+import logProbabilityText from './log-probability.wgsl'
 import matmulInterface from './matmul.wgsl'
 import matmulIntegers from './matmul-integers.wgsl'
 import matmulLanes from './matmul-lanes.wgsl'
@@ -62,6 +64,7 @@ import selectOutputsText from './select-outputs.wgsl'
 import shiftMixText from './shift-mix.wgsl'
 import softcapText from './softcap.wgsl'
 import stepText from './step.wgsl'
+import sumExponentialsText from './sum-exponentials.wgsl'
 import turnColumnsText from './turn-columns.wgsl'
 import wkv4Text from './wkv-4.wgsl'
 import wkv5LanesText from './wkv-5-lanes.wgsl'
@@ -70,11 +73,18 @@ import wkv7LanesText from './wkv-7-lanes.wgsl'
 import wkv7Text from './wkv-7.wgsl'
 
 /**
- * What kernels compute: operations of a graph, activations for those that take integers, the parts that an attention leaves, and the
- * choice of a token after a step.
+ * What kernels compute: operations of a graph, activations for those that take integers, the parts that an attention leaves, the
+ * choice of a token after a step, and how likely it was.
  */
 export type OpName =
-  Operation['op'] | 'quantize' | 'join-parts' | 'choose-least' | 'choose-best' | 'choose-token'
+  | Operation['op']
+  | 'quantize'
+  | 'join-parts'
+  | 'choose-least'
+  | 'choose-best'
+  | 'choose-token'
+  | 'sum-exponentials'
+  | 'log-probability'
 
 /** What kernels are chosen by and grids are made of. Sizes that an operation has not are 0. */
 export interface Shape {
@@ -238,6 +248,8 @@ export const interfaces: Readonly<
   'choose-least': { quant: false, bind: { logits: 'read', kept: 'write' } },
   'choose-best': { quant: false, bind: { logits: 'read', kept: 'read', best: 'write' } },
   'choose-token': { quant: false, bind: { best: 'read', chosen: 'write' } },
+  'sum-exponentials': { quant: false, bind: { logits: 'read', sums: 'write' } },
+  'log-probability': { quant: false, bind: { logits: 'read', sums: 'read', chosen: 'write' } },
 }
 
 /** What kernels of matrices end with: how x becomes what is multiplied, and sums become results. */
@@ -285,7 +297,7 @@ const laneTexts = { 4: lanes4, 8: lanes8 } as const
 /** How caches of q8_0 are written. */
 const q8Text = roundingText + roundUnitText
 
-/** Logits that one workgroup of choose-best takes the best of. */
+/** Logits that one workgroup of choose-best takes the best of, and one of sum-exponentials the sum. */
 export const chooseBlock = 1024
 
 export const kernels: readonly Kernel[] = [
@@ -502,6 +514,10 @@ export const kernels: readonly Kernel[] = [
     grid: (s) => [Math.ceil(s.cols / chooseBlock), 1],
   }),
   kernel('choose-token', 'choose-token', betterText + chooseTokenText, { grid: () => [1, 1] }),
+  kernel('sum-exponentials', 'sum-exponentials', orderKeyText + joinSumsText + sumExponentialsText, {
+    grid: (s) => [Math.ceil(s.cols / chooseBlock), 1],
+  }),
+  kernel('log-probability', 'log-probability', joinSumsText + logProbabilityText, { grid: () => [1, 1] }),
 ]
 
 function kernel(
