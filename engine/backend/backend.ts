@@ -59,6 +59,8 @@ export interface StepInput {
   readonly prefix?: number
   /** Stands in the place of a step's only token, which nobody knows yet. */
   readonly chosen?: ChosenToken
+  /** Nobody wants the logits, so they are not computed. Of plans whose outputs are `last`. */
+  readonly withoutResult?: boolean
 }
 
 /** A token that a step chooses on the device. The step after it can be submitted before it is read, and not later. */
@@ -119,6 +121,8 @@ export interface Backend {
   ): ChosenToken
   /** The result of the latest run: [outputs, cols], row after row. Waits, as reading a chosen token does. Rejects with `device-lost`. */
   read(executable: Executable): Promise<Float32Array>
+  /** Waits for the latest run as `read` does, without a result. */
+  finished(executable: Executable): Promise<void>
   /** Bytes per second that the device copies, what is read and what is written counted both. Takes a second; for `--profile`. */
   copyBandwidth(): Promise<number>
   dispose(): void

@@ -48,7 +48,7 @@ export async function measurePositions(
     let read = 0
     const reader = async (state: State, until: number): Promise<void> => {
       for (const tokens of chunksOf(state.length, until, model)) {
-        await model.forward(state, tokens, { outputs: 'last' }, signal)
+        await model.forward(state, tokens, { outputs: 'none' }, signal)
         report((read += tokens.length) / total)
       }
     }

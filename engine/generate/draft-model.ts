@@ -72,18 +72,21 @@ export class DraftModel implements Disposable {
     let logits: Float32Array = new Float32Array()
     while (this.#tokens.length < text.length) {
       const rest = text.slice(this.#tokens.length)
-      logits = await this.#step(rest.slice(0, this.model.stepLength(this.#state, rest)), turn)
+      const chunk = rest.slice(0, this.model.stepLength(this.#state, rest))
+      logits = await this.#step(chunk, turn, chunk.length < rest.length ? 'none' : 'last')
     }
     // What is guessed from here on may have to be taken back.
     this.#state.checkpoint()
     return logits
   }
 
-  async #step(tokens: readonly number[], turn: Turn): Promise<Float32Array> {
+  async #step(
+    tokens: readonly number[],
+    turn: Turn,
+    outputs: 'none' | 'last' = 'last',
+  ): Promise<Float32Array> {
     try {
-      const logits = await turn.step(() =>
-        this.model.forward(this.#state, tokens, { outputs: 'last' }, turn.signal),
-      )
+      const logits = await turn.step(() => this.model.forward(this.#state, tokens, { outputs }, turn.signal))
       this.#tokens.push(...tokens)
       return logits
     } catch (error) {

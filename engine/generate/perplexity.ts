@@ -52,7 +52,7 @@ async function scoreWindow(
 ): Promise<void> {
   using state = model.createState(tokens.length)
   const first = tokens.length >> 1
-  if (first > 0) await model.forward(state, tokens.slice(0, first), { outputs: 'last' }, signal)
+  if (first > 0) await model.forward(state, tokens.slice(0, first), { outputs: 'none' }, signal)
   const width = model.config.vocabulary
   // Step by step: the logits of half a window can be a gigabyte. The last token predicts what is not in the window.
   for (let at = first; at < tokens.length - 1; at += model.prefillChunk) {

@@ -4,7 +4,7 @@ import type { TokenChoice } from '../backend/choose-token'
 import { logProbability } from '../backend/log-probability'
 import { Utf8Stream } from '../base/utf8-stream'
 import { isAbort } from '../base/signal'
-import type { Model } from '../model/model'
+import type { ForwardOptions, Model } from '../model/model'
 import type { State } from '../model/state'
 import type { AnswerToken, FinishReason, Usage } from '../protocol/chat'
 import { EngineError } from '../protocol/errors'
@@ -210,7 +210,7 @@ export class Session implements Disposable {
       rest = rest.slice(count)
       const choice = this.#choiceOf(request)
       if (rest.length === 0 && choice) return this.#chosenStep(chunk, choice, true, request)
-      const logits = await this.#step(chunk, request.turn)
+      const logits = await this.#step(chunk, request.turn, rest.length === 0 ? 'last' : 'none')
       this.#state.checkpoint()
       if (rest.length === 0) return this.#draw(logits, request)
     }
@@ -262,7 +262,7 @@ export class Session implements Disposable {
     const more = copied.length === 0 && guesses === 0 && turn.contended !== true
     if (choice && (this.#ahead || more)) return this.#chosenStep([token], choice, more, request)
     const draft = guesses > 0 ? await this.#modelDraft(token, guesses, turn) : copied
-    const logits = await this.#step([token], turn, draft)
+    const logits = await this.#step([token], turn, draft.length > 0 ? 'all' : 'last', draft)
     if (draft.length > 0) {
       this.#tried = { draft, logits, accepted: 0, byModel }
       drafts.steps++
@@ -341,9 +341,13 @@ export class Session implements Disposable {
     return (await this.draftModel?.draft([...this.#tokens, token], count, turn)) ?? []
   }
 
-  /** Logits of the last token, or with a draft of the last token and of every one of the draft. */
-  async #step(tokens: readonly number[], turn: Turn, draft: readonly number[] = []): Promise<Float32Array> {
-    const outputs = draft.length > 0 ? 'all' : 'last'
+  /** Logits of the last token, of it and of every one of the draft, or of none. */
+  async #step(
+    tokens: readonly number[],
+    turn: Turn,
+    outputs: ForwardOptions['outputs'],
+    draft: readonly number[] = [],
+  ): Promise<Float32Array> {
     const alone = async (): Promise<Float32Array> => {
       const start = performance.now()
       const all = [...tokens, ...draft]

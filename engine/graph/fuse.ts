@@ -15,9 +15,10 @@ import {
  * `rope-append`: turning q and k and appending k and v become one operation. `stacked`: matrices of one input whose products one
  * operation reads are multiplied as one matrix, the rows of the one below those of the other. `gated-product`: a gate and what it lets
  * through are multiplied as one matrix, and gated in the same operation. `normed-product`: products norm
- * what they multiply.
+ * what they multiply. `normed-narrow-product`: only those do that have few rows for their columns, as those before an attention:
+ * the norm is read anew for every few rows.
  */
-export type Fusion = 'rope-append' | 'gated-product' | 'stacked' | 'normed-product'
+export type Fusion = 'rope-append' | 'gated-product' | 'stacked' | 'normed-product' | 'normed-narrow-product'
 
 /** Weights that become one. */
 export interface Stack {
@@ -64,8 +65,15 @@ const rules: readonly Rule[] = [
   { name: 'rope-append', match: turnAndAppend },
   { name: 'gated-product', match: gateProducts },
   { name: 'stacked', match: stackInputs },
-  { name: 'normed-product', match: normInputs },
+  { name: 'normed-product', match: (normed, rewriting) => normInputs(normed, rewriting, Infinity) },
+  {
+    name: 'normed-narrow-product',
+    match: (normed, rewriting) => normInputs(normed, rewriting, narrowRows),
+  },
 ]
+
+/** Rows for each column: q|k|v has 3 where there are as many k and v as q, gate|up 5 and more. */
+const narrowRows = 3
 
 // rope(q), rope(k), append(k), append(v) before an attention.
 function turnAndAppend(attention: Operation, rewriting: Rewriting): Replacement[] {
@@ -147,18 +155,27 @@ function stackInputs(reader: Operation, rewriting: Rewriting): Replacement[] {
 }
 
 // A norm of whole rows that products alone read.
-function normInputs(normed: Operation, rewriting: Rewriting): Replacement[] {
+function normInputs(normed: Operation, rewriting: Rewriting, rowsPerColumn: number): Replacement[] {
   if (normed.op !== 'rms-norm' || normed.group !== normed.x.cols) return []
   const { x, weight, eps, offset, out } = normed
   const readers = rewriting.readersOf(out)
   const products = readers.flatMap((reader) =>
-    reader.op === 'matmul' && !reader.norm && reader.add?.id !== out.id ? [reader] : [],
+    reader.op === 'matmul' &&
+    !reader.norm &&
+    reader.add?.id !== out.id &&
+    rowsOf(reader) <= rowsPerColumn * out.cols
+      ? [reader]
+      : [],
   )
   if (products.length === 0 || products.length < readers.length || rewriting.isResult(out)) return []
   return products.map((product, i) => ({
     gone: i === 0 ? [normed, product] : [product],
     put: { ...product, x, norm: { weight, eps, offset } },
   }))
+}
+
+function rowsOf({ out, gate }: OpOf<'matmul'>): number {
+  return gate ? 2 * out.cols : out.cols
 }
 
 function columnsReadBy(operation: Operation): Columns[] {

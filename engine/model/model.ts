@@ -31,8 +31,8 @@ export interface LoadModelOptions {
 }
 
 export interface ForwardOptions {
-  /** Logits of the last token only, or of every token given. */
-  outputs: 'last' | 'all'
+  /** Logits of the last token only, of every token given, or none, which costs less. */
+  outputs: 'last' | 'all' | 'none'
 }
 
 /** A sequence and its next token. */
@@ -130,7 +130,7 @@ export class Model implements Disposable {
   }
 
   /**
-   * Appends `tokens` to the state and returns logits, [1 or tokens.length, vocabulary].
+   * Appends `tokens` to the state and returns logits, [1, tokens.length or 0, vocabulary].
    * Between chunks it looks at the signal; an aborted call leaves the state at the last whole chunk.
    * Throws `bad-request` for an empty list, an unknown token, or more than the state can hold.
    */
@@ -143,24 +143,25 @@ export class Model implements Disposable {
     const memory = checked(state)
     this.#checkTokens(state, tokens)
     const rows: Float32Array[] = []
-    let last: Float32Array = new Float32Array(0)
-    const longest = options.outputs === 'all' ? this.#longestStepWithLogits : this.prefillChunk
+    const all = options.outputs === 'all'
+    const longest = all ? this.#longestStepWithLogits : this.prefillChunk
     for (let start = 0; start < tokens.length;) {
       signal.throwIfAborted()
       const rest = tokens.slice(start)
       const chunk = rest.slice(0, memory.stepLength(rest, longest))
-      const size = this.#planned(chunk.length, longest, options.outputs)
-      const executable = await this.#executable(size, options.outputs)
+      const outputs = all ? 'all' : 'last'
+      const executable = await this.#executable(this.#planned(chunk.length, longest, outputs), outputs)
+      const withoutResult = options.outputs === 'none' || (!all && chunk.length < rest.length)
       memory.begin(chunk)
       const { prefix, length: position } = memory
-      this.backend.run(executable, memory.tensors, { tokens: chunk, position, prefix })
-      // Reading every chunk keeps the queue one step deep, which is what lets a cancel take effect at once.
-      last = await this.backend.read(executable)
+      this.backend.run(executable, memory.tensors, { tokens: chunk, position, prefix, withoutResult })
+      // Waiting for every chunk keeps the queue one step deep, which is what lets a cancel take effect at once.
+      if (withoutResult) await this.backend.finished(executable)
+      else rows.push(await this.backend.read(executable))
       memory.advance(chunk.length)
       start += chunk.length
-      if (options.outputs === 'all') rows.push(last)
     }
-    return options.outputs === 'all' ? concatenate(rows) : last
+    return concatenate(rows)
   }
 
   /**
@@ -310,6 +311,8 @@ const draftPlan = 16
 const mostLogitBytes = 64 * 2 ** 20
 
 function concatenate(rows: readonly Float32Array[]): Float32Array {
+  const [only] = rows
+  if (only && rows.length === 1) return only
   const all = new Float32Array(rows.reduce((sum, row) => sum + row.length, 0))
   let offset = 0
   for (const row of rows) {

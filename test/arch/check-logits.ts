@@ -117,6 +117,16 @@ export function checkLogits(target: Target): void {
         assertWithin(relativeDifference(last, whole.slice(-tiny.vocabulary)))
       })
 
+      it('the same after steps of which nobody wanted the logits', async () => {
+        using state = model.createState(tiny.tokens.length)
+        const chunks = [...pieces(tiny, tiny.tokens, [5])]
+        for (const chunk of chunks.slice(0, -1)) {
+          assert.equal((await model.forward(state, chunk, { outputs: 'none' }, live)).length, 0)
+        }
+        const last = await model.forward(state, chunks.at(-1) ?? [], { outputs: 'last' }, live)
+        assertWithin(relativeDifference(last, whole.slice(-tiny.vocabulary)))
+      })
+
       it('token by token, and in uneven chunks', async () => {
         for (const sizes of [[1], [1, 7, 2, 3], [5, 1]]) {
           using state = model.createState(tiny.tokens.length)

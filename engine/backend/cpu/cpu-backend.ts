@@ -6,6 +6,7 @@ import type { Fusion } from '../../graph/fuse'
 import {
   grownBy,
   isPerSequence,
+  outputOf,
   type Columns,
   type Operation,
   type Rows,
@@ -168,6 +169,11 @@ export class CpuBackend implements Backend {
     return this.#settled(() => asCpuExecutable(executable).result())
   }
 
+  finished(executable: Executable): Promise<void> {
+    asCpuExecutable(executable)
+    return this.#settled(() => undefined)
+  }
+
   /** What `tell` says after everything enqueued so far, and before what comes later. Rejects with what went wrong. */
   #settled<T>(tell: () => T): Promise<T> {
     return this.#queue.then(() => {
@@ -274,8 +280,8 @@ class CpuExecutable implements Executable {
 
   *work(state: ReadonlyMap<string, Tensor>, step: StepInput): Work {
     if (this.profile?.enabled) yield* this.#timed(this.profile, state, step)
-    else for (const operation of this.plan.operations) yield* this.#start(operation, state, step)
-    this.#outputs = this.#rows(this.plan.result.rows, step)
+    else for (const operation of this.#operationsOf(step)) yield* this.#start(operation, state, step)
+    this.#outputs = step.withoutResult === true ? 0 : this.#rows(this.plan.result.rows, step)
   }
 
   *workTogether(sequences: readonly SequenceStep[]): Work {
@@ -291,12 +297,19 @@ class CpuExecutable implements Executable {
 
   *#timed(profile: Profile, state: ReadonlyMap<string, Tensor>, step: StepInput): Work {
     const times: KernelTime[] = []
-    for (const operation of this.plan.operations) {
+    for (const operation of this.#operationsOf(step)) {
       const start = performance.now()
       yield* this.#start(operation, state, step)
       times.push({ ...this.#described(operation), ms: performance.now() - start })
     }
     profile.addStep(step.tokens.length, times)
+  }
+
+  #operationsOf({ withoutResult }: StepInput): readonly Operation[] {
+    const { operations } = this.plan
+    return withoutResult === true
+      ? operations.filter((operation) => outputOf(operation)?.rows !== 'outputs')
+      : operations
   }
 
   #described(operation: Operation): Omit<KernelTime, 'ms'> {

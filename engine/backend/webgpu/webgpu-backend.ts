@@ -69,13 +69,16 @@ export interface WebGpuOptions {
   profile?: Profile | undefined
 }
 
-/** A launch costs 10 to 20 microseconds on a software adapter, as much as half a small matrix. */
-export const webgpuFusions: ReadonlySet<Fusion> = new Set<Fusion>([
-  'rope-append',
-  'gated-product',
-  'stacked',
-  'normed-product',
-])
+const everywhere: readonly Fusion[] = ['rope-append', 'gated-product', 'stacked']
+
+/**
+ * A launch costs 10 to 20 microseconds on a software adapter, as much as half a small matrix; but there a product that norms what
+ * it multiplies takes a tenth longer for a token and a fifth for a chunk, which is more for a wide matrix.
+ */
+export const webgpuFusions: Readonly<Record<'gpu' | 'software', ReadonlySet<Fusion>>> = {
+  gpu: new Set<Fusion>([...everywhere, 'normed-product']),
+  software: new Set<Fusion>([...everywhere, 'normed-narrow-product']),
+}
 
 /** Bytes of weights that may wait for the device, in memory beside the model's, while it compiles shaders. */
 const mostUnfinished = 16 << 20
@@ -98,7 +101,7 @@ export function candidates(
 export class WebGpuBackend implements Backend {
   readonly kind = 'webgpu'
   readonly device: DeviceInfo
-  readonly fusions = webgpuFusions
+  readonly fusions: ReadonlySet<Fusion>
   readonly pipelined: boolean
   readonly lost: Promise<EngineError>
   readonly #open: OpenDevice
@@ -124,6 +127,7 @@ export class WebGpuBackend implements Backend {
     this.#profile = options.profile
     // A software adapter has the same processors as the host: what they do beside a step, the step waits for.
     this.pipelined = !adapter.software
+    this.fusions = webgpuFusions[adapter.software ? 'software' : 'gpu']
     this.#pipelines = new Pipelines(device, open.traits)
     this.#shared = {
       nothing: device.createBuffer({ label: 'nothing', size: 256, usage: bufferUsage.storage }),
@@ -318,6 +322,10 @@ export class WebGpuBackend implements Backend {
     return this.#told(() => asGpuExecutable(executable).read())
   }
 
+  finished(executable: Executable): Promise<void> {
+    return this.#told(() => asGpuExecutable(executable).finished())
+  }
+
   /** What `work` waits for, or what went wrong meanwhile. */
   async #told<T>(work: () => Promise<T>): Promise<T> {
     this.#check()
@@ -393,8 +401,8 @@ interface Shared {
   readonly manyRows: number
 }
 
-/** A step chooses no token, takes the likeliest, or draws one; and it may tell how likely that was. */
-type StepKind = 'plain' | ChoiceKind | `${ChoiceKind} told`
+/** A step has no result, or logits, or takes the likeliest token, or draws one; and it may tell how likely that was. */
+type StepKind = 'silent' | 'plain' | ChoiceKind | `${ChoiceKind} told`
 
 type ChoiceKind = 'likeliest' | 'drawn'
 
@@ -402,6 +410,7 @@ const telling: readonly OpName[] = ['sum-exponentials', 'log-probability']
 
 /** What is launched after a plan. */
 const choiceOps: Readonly<Record<StepKind, readonly OpName[]>> = {
+  silent: [],
   plain: [],
   likeliest: ['choose-best', 'choose-token'],
   drawn: ['choose-least', 'choose-best', 'choose-token'],
@@ -543,7 +552,7 @@ class GpuExecutable implements Executable {
     this.#writeStep([count, position, prefix], tokens, toMake)
     const encoder = this.device.createCommandEncoder()
     if (chosen) places.copyTo(encoder, chosen, this.#step, tokensOffset)
-    const kind = toMake ? kindOf(toMake.choice) : 'plain'
+    const kind = kindOf(step, toMake?.choice)
     const list = this.#launchesOf(kind, position + count)
     this.#encode(encoder, list, count, (pass, { launch, kernel }, index) => {
       pass.setBindGroup(0, groups[index])
@@ -612,6 +621,7 @@ class GpuExecutable implements Executable {
         .filter(
           ({ dispatch: { launch }, index }) =>
             (index < this.dispatches.length || choiceOps[kind].includes(launch.op)) &&
+            !(kind === 'silent' && launch.single) &&
             (launch.span === undefined || many(launch.span.window) === launch.span.many),
         )
       list = { places, timer: undefined }
@@ -671,6 +681,12 @@ class GpuExecutable implements Executable {
     staging.unmap()
     this.#idle.push(staging)
     return values
+  }
+
+  async finished(): Promise<void> {
+    const latest = this.#latest
+    if (!latest) throw new EngineError('internal', 'waited for before any run')
+    await this.shared.clock.until(latest, () => this.device.queue.onSubmittedWorkDone())
   }
 
   forget(tensor: GpuTensor): void {
@@ -794,7 +810,9 @@ function offsetOf(operand: Operand, row: number | undefined): number {
   return row === undefined || operand.kind !== 'slot' ? 0 : row * operand.cols * 4
 }
 
-function kindOf({ temperature, tellsProbability }: TokenChoice): StepKind {
+function kindOf({ withoutResult }: StepInput, choice: TokenChoice | undefined): StepKind {
+  if (!choice) return withoutResult === true ? 'silent' : 'plain'
+  const { temperature, tellsProbability } = choice
   const kind = temperature === 0 ? 'likeliest' : 'drawn'
   return tellsProbability === true ? `${kind} told` : kind
 }

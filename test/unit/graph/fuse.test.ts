@@ -87,6 +87,8 @@ const gatedRows: readonly [string, GatedBlock, string, string][] = [
 interface NormedBlock {
   /** How many products read the norm. */
   readonly products?: number
+  /** Columns of each product; the norm has 32. */
+  readonly cols?: number
   /** What else reads it: an addition, or the addition of the product itself. */
   readonly reader?: 'add' | 'product'
   readonly group?: number
@@ -100,6 +102,8 @@ const normedRows: readonly [string, NormedBlock, string, string][] = [
   ['a norm', {}, 'embed matmul', ''],
   ['a norm that two products read', { products: 2 }, 'embed matmul matmul', ''],
   ['no norm is wanted', { wanted: ['stacked'] }, 'embed rms-norm matmul', ''],
+  ['a narrow product', { wanted: ['normed-narrow-product'], cols: 96 }, 'embed matmul', ''],
+  ['a wide product', { wanted: ['normed-narrow-product'], cols: 97 }, 'embed rms-norm matmul', ''],
   ['a norm of groups', { group: 16 }, 'embed rms-norm matmul', ''],
   ['a norm that is added, too', { reader: 'add' }, 'embed rms-norm matmul add', ''],
   ['a norm that its product is added to', { reader: 'product' }, 'embed rms-norm matmul', ''],
@@ -210,14 +214,14 @@ function buildGated({ cols = 24, bias, upScale = 1, reader, packed }: GatedBlock
   return g.build(sum)
 }
 
-function buildNormed({ products = 1, reader, group = 32, isResult }: NormedBlock): Graph {
+function buildNormed({ products = 1, cols = 32, reader, group = 32, isResult }: NormedBlock): Graph {
   const g = new GraphBuilder()
   const x = g.value('tokens', 32, 'x')
   g.push({ op: 'embed', table: { weight: 'table' }, scale: 1, out: x })
   const normed = g.value('tokens', 32, 'normed')
   g.push({ op: 'rms-norm', x, weight: { weight: 'norm' }, group, eps: 1e-5, offset: 0, out: normed })
   const outs = Array.from({ length: products }, (_, i) => {
-    const out = g.value('tokens', 32, `product ${i}`)
+    const out = g.value('tokens', cols, `product ${i}`)
     const add = reader === 'product' ? normed : undefined
     g.push({ op: 'matmul', weight: { weight: `w${i}` }, bias: undefined, scale: 1, x: normed, add, out })
     return out
