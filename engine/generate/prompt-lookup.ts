@@ -1,4 +1,5 @@
 // Guesses the next tokens from the text so far: code repeats itself, and an edit repeats what it edits (prompt lookup decoding).
+import { TokenPlaces } from './token-places'
 
 /** How a guess was found: by the copy that goes on, by one that was left at a changed word, or by the last 3, 2 or 1 tokens. */
 export const guessKinds = ['copy', 'resumed', 'three', 'two', 'one'] as const
@@ -15,9 +16,7 @@ const reach = 8
 
 /** A growing text and where each of its tokens, pairs and triples was seen last. */
 export class PromptLookup {
-  readonly #tokens: number[] = []
-  /** By length of the group less one: the index after its latest place that has one, by a hash of its tokens. */
-  readonly #after: readonly Map<number, number>[] = [new Map(), new Map(), new Map()]
+  readonly #places = new TokenPlaces(3)
   /** Where the copy goes on, while there is one: the next token, or the first one that was changed. */
   #copy: number | undefined
   /** Tokens since the copy was left. */
@@ -28,13 +27,9 @@ export class PromptLookup {
   }
 
   push(token: number): void {
-    const { length } = this.#tokens
-    this.#after.forEach((places, i) => {
-      if (length > i) places.set(this.#hash(i + 1), length)
-    })
-    this.#tokens.push(token)
+    this.#places.push(token)
     this.#follow(token)
-    this.#copy ??= this.#seen(3)
+    this.#copy ??= this.#places.latest(3)
   }
 
   /** The ways to guess what comes next, the copy first, then by falling length of what agrees. */
@@ -49,18 +44,18 @@ export class PromptLookup {
       [2, 'two'],
       [1, 'one'],
     ] as const) {
-      const at = this.#seen(length)
+      const at = this.#places.latest(length)
       if (at !== undefined) found.push({ kind, at })
     }
-    return found.filter(({ at }) => at < this.#tokens.length)
+    return found.filter(({ at }) => at < this.#places.tokens.length)
   }
 
   /** `most` tokens from the place of a guess on. A copy that reaches the end of the text repeats itself. */
   draft({ at }: Guess, most: number): number[] {
-    const { length } = this.#tokens
+    const { length } = this.#places.tokens
     const draft: number[] = []
     for (let i = 0; i < most; i++) {
-      const token = at + i < length ? this.#tokens[at + i] : draft[at + i - length]
+      const token = at + i < length ? this.#places.tokens[at + i] : draft[at + i - length]
       if (token === undefined) break
       draft.push(token)
     }
@@ -71,7 +66,11 @@ export class PromptLookup {
   #follow(token: number): void {
     if (this.#copy === undefined) return
     for (let skip = 0; skip <= reach; skip++) {
-      if (this.#tokens[this.#copy + skip] !== token || this.#copy + skip >= this.#tokens.length - 1) continue
+      if (
+        this.#places.tokens[this.#copy + skip] !== token ||
+        this.#copy + skip >= this.#places.tokens.length - 1
+      )
+        continue
       this.#copy += skip + 1
       this.#changed = 0
       return
@@ -83,23 +82,5 @@ export class PromptLookup {
   #drop(): void {
     this.#copy = undefined
     this.#changed = 0
-  }
-
-  /** The index after the latest place before the end where the last `length` tokens stand. */
-  #seen(length: number): number | undefined {
-    const end = this.#tokens.length
-    if (end < length) return undefined
-    const at = this.#after[length - 1]?.get(this.#hash(length))
-    if (at === undefined) return undefined
-    for (let i = 1; i <= length; i++) if (this.#tokens[at - i] !== this.#tokens[end - i]) return undefined
-    return at
-  }
-
-  // Two groups of one hash take each other's place; `#seen` compares.
-  #hash(length: number): number {
-    let hash = 0
-    for (let i = this.#tokens.length - length; i < this.#tokens.length; i++)
-      hash = (Math.imul(hash, 0x9e3779b1) + (this.#tokens[i] ?? 0) + 1) | 0
-    return hash
   }
 }
