@@ -28,6 +28,9 @@ const words: Record<EngineState, string> = {
   error: 'error',
 }
 
+// The device is known as soon as a model answers.
+const copies = 'copies from open files, until a model is ready'
+
 /** @param completions whether ghost text is on for the document in front */
 export function drawStatus(status: EngineStatus, completions: boolean): StatusPicture {
   const percent = status.progress === undefined ? '' : `${Math.round(status.progress * 100)}%`
@@ -49,7 +52,7 @@ export function drawStatus(status: EngineStatus, completions: boolean): StatusPi
       ['Device', status.device],
       ['Why', status.deviceReason],
       ['Speed', speed],
-      ['Ghost text', completions ? 'on' : 'off for this document'],
+      ['Ghost text', completions ? (status.device === '' ? copies : 'on') : 'off for this document'],
     ]),
     'Click for the menu.',
   ]

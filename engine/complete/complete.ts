@@ -7,6 +7,7 @@ import type { AnsweredBy, PromptPart } from '../protocol/messages'
 import type { Finished, Provider } from '../provider/provider'
 import { readStream } from '../provider/read-stream'
 import { closersOnly, readContext, signsOnly, type CompletionInput, type CursorContext } from './context'
+import { CopySuggestions, type Neighbours } from './copy-suggestion'
 import { waitTime } from './debounce'
 import { fitClosers } from './fit-closers'
 import { GhostCache, sameAfter } from './ghost-cache'
@@ -45,8 +46,10 @@ export interface CompletionRecord {
 }
 
 export interface CompleterParts {
-  /** The model, or undefined while there is none: then nothing is suggested. */
+  /** The model, or undefined while there is none: then suggestions are copies of what followed the same words elsewhere. */
   provider: () => Provider | undefined
+  /** What besides the document may be copied from. */
+  neighbours?: Neighbours
   settings: () => Settings['completion']
   log: Log
   record?: (record: CompletionRecord) => void
@@ -68,6 +71,8 @@ export interface Completer {
 // Editors cancel on every keystroke and ask again some 50 ms later, when their own pause is over. A request that the new
 // text agrees with is worth keeping for so long.
 const defaultGraceMs = 150
+
+const nothingToCopy = 'no model is loaded, the status says why, and no other place reads like this one'
 
 export function createCompleter(parts: CompleterParts): Completer {
   return new LadderCompleter(parts)
@@ -105,6 +110,7 @@ interface Running extends Asked {
 
 class LadderCompleter implements Completer {
   readonly #cache = new GhostCache()
+  readonly #copies = new CopySuggestions()
   #window = new WindowSize()
   #layout = new PromptLayout()
   #running: Running | undefined
@@ -122,6 +128,7 @@ class LadderCompleter implements Completer {
 
   reset(): void {
     this.#cache.clear()
+    this.#copies.clear()
     this.#window = new WindowSize()
     this.#layout = new PromptLayout()
     this.#running?.controller.abort()
@@ -134,15 +141,18 @@ class LadderCompleter implements Completer {
     const context = readContext(input, this.#window.chars, this.#layout)
     const asked = { context, askedAt }
     const provider = this.parts.provider()
-    const reason = provider
-      ? reasonNotToAsk(input, context, this.parts.settings(), provider.capabilities.fim)
-      : 'no model is loaded, the status says why'
+    const fim = provider?.capabilities.fim ?? false
+    const gated = reasonNotToAsk(input, context, this.parts.settings(), fim)
+    const copied = provider || gated !== undefined ? '' : this.#copy(input, context)
+    const reason = gated ?? (provider || copied !== '' ? undefined : nothingToCopy)
     if (reason !== undefined) {
       this.#record(asked, { text: '', shown: '', outcome: reason, answeredBy: 'gate' })
       this.parts.log.debug(`No suggestion: ${reason}.`)
       return undefined
     }
-    const found = await this.#find(input, asked, signal)
+    const found = provider
+      ? await this.#find(input, asked, signal)
+      : { text: copied, answeredBy: 'copy' as const }
     if (found === undefined) return undefined
     const fitted = applyFilters(this.#filters.fit, found.text, context)
     const nothing =
@@ -162,6 +172,11 @@ class LadderCompleter implements Completer {
     if (nothing !== undefined && (found.answeredBy !== 'model' || found.text !== ''))
       this.parts.log.debug(`No suggestion: ${nothing}.`)
     return place(fitted.text, input, context)
+  }
+
+  #copy(input: CompletionInput, context: CursorContext): string {
+    const copied = this.#copies.find(input, context, this.parts.neighbours?.(input) ?? [])
+    return applyFilters(this.#filters.shape, copied ?? '', context).text
   }
 
   async #find(input: CompletionInput, asked: Asked, signal: AbortSignal): Promise<Found | undefined> {

@@ -112,6 +112,6 @@ function expectsBlock(linePrefix: string, lineSuffix: string): boolean {
   return linePrefix.trim() === '' || opensBlock(linePrefix)
 }
 
-function unixLines(text: string): string {
+export function unixLines(text: string): string {
   return text.includes('\r') ? text.replaceAll('\r\n', '\n') : text
 }

@@ -111,9 +111,9 @@ export namespace DidAcceptNotification {
 
 /**
  * Who answered a request for ghost text: a gate, the rest of a suggestion while it is typed, a suggestion made here before, a request
- * that the model was working on, or the model anew.
+ * that the model was working on, the model anew, or, while there is no model, a copy of what followed the same words elsewhere.
  */
-export type AnsweredBy = 'gate' | 'typing' | 'cache' | 'running' | 'model'
+export type AnsweredBy = 'gate' | 'typing' | 'cache' | 'running' | 'model' | 'copy'
 
 /** A part of a prompt, in words for people. */
 export interface PromptPart {

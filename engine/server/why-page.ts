@@ -40,6 +40,7 @@ const answeredByWords: Readonly<Record<AnsweredBy, string>> = {
   cache: 'a suggestion made at this place before; the model was not asked again',
   running: 'a request that the model was working on already',
   model: 'the model',
+  copy: 'a copy of what follows the same words in an open document; there was no model yet',
 }
 
 function section(entry: Entry, options: WhyPageOptions): string {

@@ -238,6 +238,16 @@ describe('status bar', () => {
     assert.ok(tooltip.includes('GPU \\[x\\]\\(command:evil\\) \\$\\(bug\\) \\| \\<b\\>'), tooltip)
     assert.ok(tooltip.includes('a \\# b'))
   })
+  const ghostText: [device: string, completions: boolean, words: string][] = [
+    ['cpu', true, 'on'],
+    ['', true, 'copies from open files, until a model is ready'],
+    ['', false, 'off for this document'],
+  ]
+  for (const [device, completions, words] of ghostText)
+    it(`the tooltip says of ghost text: ${words}`, () => {
+      const { tooltip } = drawStatus({ ...status, device }, completions)
+      assert.ok(tooltip.includes(`| Ghost text | ${words} |`), tooltip)
+    })
   it('sizes are in powers of ten', () => {
     assert.deepEqual([98_362_432, 4_700_000_000, 10].map(sizeText), ['98 MB', '4.7 GB', '1 MB'])
   })

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { copyRule } from './copy-rule'
+import { openCopies } from './copy-subject'
 import { ablations, openHearth } from './hearth-subject'
 import { infillScript, openLlamaCpp } from './llama-cpp-subject'
 import type { OpenOptions, SubjectRow } from './subject'
@@ -23,6 +24,15 @@ export const subjectRows: readonly SubjectRow[] = [
     version: () => hashOf(infillScript, path.join(here, 'llama-vscode.ts')),
     open: openLlamaCpp,
   },
+  ...[
+    { neighbours: 0, what: 'the completer while it has no model: copies from the same file' },
+    { neighbours: 3, what: 'the same, with three other files of the folder open' },
+  ].map(({ neighbours, what }) => ({
+    name: neighbours === 0 ? 'hearth-no-model' : 'hearth-no-model-open-files',
+    what,
+    usual: true,
+    open: () => Promise.resolve(openCopies(neighbours)),
+  })),
   {
     name: 'copy-rule',
     what: 'no model: what followed the same last 3, else 2, else 1 tokens earlier in the file, to the end of the line',

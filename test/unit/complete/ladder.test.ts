@@ -216,8 +216,22 @@ describe('completion ladder', () => {
     assert.equal(await ask('const a = ┃'), undefined)
     assert.deepEqual(
       records.map(({ answeredBy, outcome }) => [answeredBy, outcome]),
-      [['gate', 'no model is loaded, the status says why']],
+      [['gate', 'no model is loaded, the status says why, and no other place reads like this one']],
     )
+  })
+
+  it('copies while there is no model, and asks the model once there is one', async () => {
+    const { ask, records, swap, provider } = bench({ says })
+    const document = 'f(a, b, c)\nf(a, b, ┃)'
+    await swap(undefined)
+    assert.equal(await ask(document), 'c')
+    await swap(scriptedProvider({ says }))
+    assert.equal(await ask(document), 'values.length')
+    assert.deepEqual(
+      records.map(({ answeredBy }) => answeredBy),
+      ['copy', 'model'],
+    )
+    assert.deepEqual(provider.asked, [])
   })
 
   it('tells that an answer came too late to be shown', async () => {
