@@ -1,5 +1,5 @@
 // Suggestions without a model: what followed the same words elsewhere in this file and its neighbours, where most places agree.
-import { TokenPlaces } from '../generate/token-places'
+import { TokenPlaces } from '../base/token-places'
 import { takeSelected, unixLines, type CompletionInput, type CursorContext } from './context'
 import { isBlank, linesBelow } from './lines'
 

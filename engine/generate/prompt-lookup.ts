@@ -1,5 +1,5 @@
 // Guesses the next tokens from the text so far: code repeats itself, and an edit repeats what it edits (prompt lookup decoding).
-import { TokenPlaces } from './token-places'
+import { TokenPlaces } from '../base/token-places'
 
 /** How a guess was found: by the copy that goes on, by one that was left at a changed word, or by the last 3, 2 or 1 tokens. */
 export const guessKinds = ['copy', 'resumed', 'three', 'two', 'one'] as const

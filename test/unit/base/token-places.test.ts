@@ -1,7 +1,7 @@
 // Places of groups in a text, compared with looking at every one of them.
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
-import { TokenPlaces } from '../../../engine/generate/token-places'
+import { TokenPlaces } from '../../../engine/base/token-places'
 
 const most = 3
 
