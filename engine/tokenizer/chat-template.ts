@@ -1,9 +1,9 @@
 // Renders a conversation with the model's own Jinja template, such that nothing inside a message can pass for a turn marker.
-import { Template } from '@huggingface/jinja'
 import { randomUUID } from 'node:crypto'
 import { optionalNumberOf, optionalStringOf, type Metadata } from '../format/metadata'
 import type { ChatMessage } from '../protocol/chat'
 import { EngineError } from '../protocol/errors'
+import { BoundedTemplate } from './bounded-template'
 import { findBuiltInTemplate } from './built-in-templates'
 import { templateText, userText, type TextPiece, type Tokenizer } from './tokenizer'
 
@@ -31,10 +31,10 @@ export function chatTemplate(metadata: Metadata, tokenizer: Tokenizer): ChatTemp
     token_195: tokenizer.pieceOf(195),
     token_196: tokenizer.pieceOf(196),
   }
-  let parsed: Template | undefined
+  let parsed: BoundedTemplate | undefined
   const fill = (messages: readonly ChatMessage[]): string => {
     // Parsed late: a broken template costs the chat, not the completions of the same model.
-    parsed ??= new Template(source)
+    parsed ??= new BoundedTemplate(source)
     return parsed.render({ ...variables, messages })
   }
   return {
@@ -62,6 +62,7 @@ function renderSafely(messages: readonly ChatMessage[], fill: Fill, tokenizer: T
       if (!lostSystem) return pieces
       silent ??= pieces
     } catch (error) {
+      if (error instanceof EngineError) throw error
       failure = error
     }
   }

@@ -183,6 +183,8 @@ describe('chat template', () => {
     }
     refuse('{% for %}', [user('Hi')], /chat template refuses this conversation: .*\.$/)
     refuse("{{ raise_exception('never') }}", [system('S'), user('Hi')], /refuses this conversation: never\./)
+    const loops = 'abcd'.replace(/./g, '{% for $& in range(10000) %}') + '{% endfor %}'.repeat(4)
+    refuse(loops, [user('Hi')], /chat template did not come to an end/)
   })
 
   it('BOS stands once, whoever writes it', () => {
