@@ -15,10 +15,9 @@ export const demo: Run = async (context, _args, raw) => {
   const options = parseOptions(modelOptionNames, raw)
   return withModel(context, options, async (provider) => {
     const { out, style } = context.terminal
-    const { model, device, deviceReason } = provider.info
-    await out(
-      `${style('bold', 'Model')}   ${model}\n${style('bold', 'Device')}  ${device}\n        ${deviceReason}\n\n`,
-    )
+    const { model, device } = provider.info
+    // Why this device, the log has said.
+    await out(`${style('bold', 'Model')}   ${model}\n${style('bold', 'Device')}  ${device}\n\n`)
     await showGhost(context, provider)
     await showAnswer(context, provider)
     await out('Next: `node dist/engine.js chat`, or `node dist/engine.js help` for everything else.\n')
