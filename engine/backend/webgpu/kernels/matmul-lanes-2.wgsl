@@ -1,9 +1,6 @@
 // Steps of two tokens on software adapters, two sequences for one: as matvec-lanes, each weight loaded and decoded for both.
 @group(0) @binding(4) var<storage, read> x: array<vec4f>;
 
-// Where the second half of a chunk lies: in lanes 4 to 7, or in a second load.
-const second = select(0u, 4u, lanes == 8u);
-
 @compute @workgroup_size(8)
 fn main(
   @builtin(workgroup_id) group: vec3u,

@@ -2,9 +2,6 @@
 // share the loads of x: each fetches one vec4 and subgroupBroadcast spreads it.
 @group(0) @binding(4) var<storage, read> x: array<vec4f>;
 
-// Where the second half of a chunk lies: in lanes 4 to 7, or in a second load.
-const second = select(0u, 4u, lanes == 8u);
-
 @compute @workgroup_size(8)
 fn main(
   @builtin(workgroup_id) group: vec3u,
@@ -46,7 +43,7 @@ fn main(
       subgroupBroadcast(far_scaled, second + 1u),
       subgroupBroadcast(far_scaled, second + 2u),
       subgroupBroadcast(far_scaled, second + 3u),
-      all_lanes(dot(sum, vec4f(1.0))),
+      lanes_sum(dot(sum, vec4f(1.0))),
     );
     sums += vec4f(
       chunk_dot(load_chunk(first.x + later), shared_x),
@@ -55,18 +52,7 @@ fn main(
       chunk_dot(load_chunk(first.w + later), shared_x),
     );
   }
-  sums *= factor(all_lanes(squares));
+  sums *= factor(lanes_sum(squares));
   store_pair(row, 0u, sums.x, sums.y);
   store_pair(row + 16u, 0u, sums.z, sums.w);
-}
-
-// The sum over the lanes that share x. Broadcasts of known lanes cost software adapters one instruction, a reduction many.
-fn all_lanes(mine: f32) -> f32 {
-  var sum = subgroupBroadcast(mine, 0u) + subgroupBroadcast(mine, 1u);
-  sum += subgroupBroadcast(mine, 2u) + subgroupBroadcast(mine, 3u);
-  if (lanes == 8u) {
-    sum += subgroupBroadcast(mine, second) + subgroupBroadcast(mine, second + 1u);
-    sum += subgroupBroadcast(mine, second + 2u) + subgroupBroadcast(mine, second + 3u);
-  }
-  return sum;
 }

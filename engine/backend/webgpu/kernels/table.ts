@@ -301,14 +301,14 @@ const q8Text = roundingText + roundUnitText
 export const chooseBlock = 1024
 
 export const kernels: readonly Kernel[] = [
-  kernel('matvec-lanes-4', 'matmul', matmulInterface + lanes4 + matvecLanes, {
+  kernel('matvec-lanes-4', 'matmul', matmulInterface + lanes4 + lanesSum + matvecLanes, {
     when: (_, d) => isFewLanes(d) && !hasLanes(d, 8),
     can: (s, d) => s.maxTokens === 1 && s.cols % 32 === 0 && hasLanes(d, 4),
     dots: true,
     enable: ['subgroups'],
     grid: (s) => fold(s.rows / 32),
   }),
-  kernel('matvec-lanes-8', 'matmul', matmulInterface + lanes8 + matvecLanes, {
+  kernel('matvec-lanes-8', 'matmul', matmulInterface + lanes8 + lanesSum + matvecLanes, {
     when: (_, d) => isFewLanes(d),
     can: (s, d) => s.maxTokens === 1 && s.cols % 32 === 0 && hasLanes(d, 8),
     dots: true,
