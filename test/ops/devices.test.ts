@@ -1,6 +1,7 @@
 // The life of devices: how they are found, why they are not, and what happens when one goes away.
 import assert from 'node:assert/strict'
 import { silentLog } from '../../engine/base/log'
+import { noProgress } from '../../engine/base/progress'
 import type { Backend, Executable, Tensor } from '../../engine/backend/backend'
 import { CpuBackend } from '../../engine/backend/cpu/cpu-backend'
 import { PlainStorage } from '../../engine/backend/cpu/plain-storage'
@@ -8,8 +9,10 @@ import { openBackend } from '../../engine/backend/open-backend'
 import { Profile } from '../../engine/backend/profile'
 import { listAdapters, openDevice } from '../../engine/backend/webgpu/dawn'
 import { WebGpuBackend } from '../../engine/backend/webgpu/webgpu-backend'
+import { openCheckpoint } from '../../engine/format/open-checkpoint'
 import { GraphBuilder } from '../../engine/graph/graph'
 import { makePlan, type Plan } from '../../engine/graph/plan'
+import { loadModel } from '../../engine/model/model'
 import { EngineError, type EngineErrorCode } from '../../engine/protocol/errors'
 import { randomWeight } from './random-blocks'
 
@@ -184,6 +187,28 @@ describe('devices', () => {
       assert.ok((await backend.copyBandwidth()) > 1e8)
       backend.dispose()
     }
+  })
+
+  it('a profile names the activation of products that gate, and of no others', async () => {
+    const profile = new Profile()
+    const open = await openDevice(silentLog, { exactTimestamps: true })
+    const backend = new WebGpuBackend(open, silentLog, { profile })
+    const checkpoint = await openCheckpoint('test/fixtures/tiny/llama-q4_0.gguf')
+    const signal = new AbortController().signal
+    using model = await loadModel({ checkpoint, backend, log: silentLog, progress: noProgress }, signal)
+    await checkpoint.close()
+    using state = model.createState(8)
+    profile.enabled = true
+    await model.forward(state, [1], { outputs: 'last' }, signal)
+    const { decode } = await profile.take()
+    const products = decode.kernels.filter(({ kernel }) => /^mat(vec|mul)/.test(kernel))
+    const launches = (gates: boolean): number =>
+      products
+        .filter(({ kernel }) => kernel.endsWith(' silu') === gates)
+        .reduce((sum, row) => sum + row.launches, 0)
+    // Of the one layer gate and up are one; q, k and v are another, and so are output, down and, after it, the logits.
+    assert.deepEqual([launches(true), launches(false)], [1, 4])
+    backend.dispose()
   })
 
   it('the cpu backend lets the event loop run while it computes', async () => {

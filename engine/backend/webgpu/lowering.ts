@@ -155,6 +155,7 @@ export function lower(
             cols: weight.cols,
             integers: quants[weight.type].integers !== undefined,
             activation: gate ?? gateOf(plan),
+            gated: gate !== undefined,
             hasEdges: gate !== undefined || norm !== undefined,
           },
           weight.type,

@@ -798,8 +798,10 @@ function described({ launch, kernel }: Dispatch): { kernel: string; weightBytes:
   const { op, type, shape } = launch
   // Of an embedding only the rows of the step's tokens are read.
   const reads = interfaces[op].quant && op !== 'embed'
+  const variant = variantOf(launch, kernel)
   return {
-    kernel: variantName(variantOf(launch, kernel)),
+    // A product that gates nothing shares the text of those that do.
+    kernel: variantName(interfaces[op].edges && !shape.gated ? { ...variant, activation: '' } : variant),
     weightBytes: reads ? byteLength(type, shape.rows * shape.cols) : 0,
   }
 }

@@ -109,7 +109,9 @@ export interface Shape {
   readonly activation: Activation | ''
   /** Whether a matrix can be read as integers: see `integers` in quants/table.ts. */
   readonly integers: boolean
-  /** Whether a product gates its results, or norms what it multiplies. */
+  /** Whether a product gates its results. */
+  readonly gated: boolean
+  /** Whether it does, or norms what it multiplies. */
   readonly hasEdges: boolean
 }
 
@@ -126,6 +128,7 @@ export const noShape: Shape = {
   manyRows: false,
   activation: '',
   integers: false,
+  gated: false,
   hasEdges: false,
 }
 
