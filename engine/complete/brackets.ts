@@ -51,6 +51,18 @@ export function lastBalancedLine(text: string): number {
   return open === 0 ? text.length : end
 }
 
+/** Index of the first bracket that `text` opens and does not close, or -1. */
+export function firstUnclosed(text: string): number {
+  const open: number[] = []
+  for (let at = 0; at < text.length; at++) {
+    const here = text.charAt(at)
+    if (quotes.includes(here)) at = Math.max(at, nextQuote(text, at + 1, here))
+    else if ('([{'.includes(here)) open.push(at)
+    else if (')]}'.includes(here)) open.pop()
+  }
+  return open[0] ?? -1
+}
+
 function nextQuote(text: string, from: number, quote: string): number {
   for (let at = from; at < text.length; at++) {
     if (text[at] === '\\') at++

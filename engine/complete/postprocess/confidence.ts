@@ -1,5 +1,6 @@
 // Ends a suggestion where the model becomes unsure of it, or drops it: short and right beats long and wrong.
 import type { AnswerToken } from '../../protocol/chat'
+import { firstUnclosed } from '../brackets'
 
 export interface Doubt {
   /** Characters at the start of the text that are sure enough; 0 drops it. */
@@ -61,13 +62,20 @@ function leastProduct(boldness: number): number {
   return 0.4 * (1 - boldness) ** 3
 }
 
-/** The end of the last line before `at`, or, on the first line, of the last word; blanks at the end do not count. */
+/** The end of the last line before `at`, or, on the first line, of the last value there: half an expression is in the way. */
 function lastWholePart(text: string, at: number): number {
   const lineBreak = text.slice(0, at).lastIndexOf('\n')
   if (lineBreak >= 0 && text.slice(0, lineBreak).trim() !== '') return lineBreak
   let end = at
   while (end > 0 && end < text.length && /^[\p{L}\p{N}_$]{2}$/u.test(text.slice(end - 1, end + 1))) end--
-  return end === text.length ? end : text.slice(0, end).trimEnd().length
+  return endOfValue(text.slice(0, end))
+}
+
+/** Where the last word, literal or closed bracket ends after which no bracket is open. */
+function endOfValue(text: string): number {
+  const cut = text.replace(/[^\p{L}\p{N}_$)\]}"'`;]+$/u, '')
+  const open = firstUnclosed(cut)
+  return open < 0 ? cut.length : endOfValue(cut.slice(0, open))
 }
 
 /** Tokens that add characters, each with the probability of those before it that added none; undefined when one is unknown. */

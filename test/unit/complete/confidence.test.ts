@@ -98,10 +98,17 @@ const cases: readonly Case[] = [
     reason: 'shortened where it became unsure: 3.1 % likely where boldness 0.5 asks for 5 %',
   },
   {
+    name: 'and before a bracket that stays open',
+    tokens: [...sure, ['.f', 90], ['(x', 90], [', [', 90], ['unsure', 1]],
+    boldness: 0.5,
+    shown: 'const a = b.f',
+    reason: 'shortened where it became unsure: 0.48 % likely where boldness 0.5 asks for 5 %',
+  },
+  {
     name: 'not within a word',
     tokens: [...sure, ['.len', 90], ['gth', 1]],
     boldness: 0.5,
-    shown: 'const a = b.',
+    shown: 'const a = b',
     reason: 'shortened where it became unsure: 0.59 % likely where boldness 0.5 asks for 5 %',
   },
   {

@@ -421,7 +421,7 @@ describe('completion ladder', () => {
   it('stops the model where it becomes unsure', async () => {
     const text = 'first.second.third.fourth.fifth.sixth'
     const { ask, records } = bench({ says: () => text, pieceChars: 7, likely: [0.9, 0.9, 0.9, 0.9, 0.001] })
-    assert.equal(await ask('a = ┃'), 'first.second.third.fourth.')
+    assert.equal(await ask('a = ┃'), 'first.second.third.fourth')
     assert.equal(records[0]?.text, 'first.second.third.fourth.fifth.six')
     assert.match(records[0]?.outcome ?? '', /^suggested, shortened where it became unsure: 0.066 % likely/)
   })
