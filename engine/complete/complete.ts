@@ -6,7 +6,7 @@ import type { AnswerToken, Usage } from '../protocol/chat'
 import type { AnsweredBy, PromptPart } from '../protocol/messages'
 import type { Finished, Provider } from '../provider/provider'
 import { readStream } from '../provider/read-stream'
-import { closersOnly, readContext, signsOnly, type CompletionInput, type CursorContext } from './context'
+import { readContext, type CompletionInput, type CursorContext } from './context'
 import { CopySuggestions, type Neighbours } from './copy-suggestion'
 import { waitTime } from './debounce'
 import { fitClosers } from './fit-closers'
@@ -15,6 +15,7 @@ import { findDoubt } from './postprocess/confidence'
 import { allFilters, applyFilters, type Filtered, type Filters } from './postprocess/filter'
 import { blockEnd } from './postprocess/stop-at-block-end'
 import { PromptLayout } from './prompt-layout'
+import { doubtBeforeRest, hasRest, restAt } from './rejoin'
 import { WindowSize } from './window-size'
 
 /** What to show, with offsets into the document as it was passed in. Line breaks are `\n`. */
@@ -99,6 +100,8 @@ interface Running extends Asked {
   readonly tokens: AnswerToken[]
   /** How unsure the suggestion may be: `hearth.completion.boldness`, or all when it was asked for by hand. */
   readonly boldness: number
+  /** Whether the text has to come to the rest of the line, which the model does not see. */
+  readonly rejoins: boolean
   /** The most that was typed since, by the requests that wait for it. */
   typed: string
   waiters: number
@@ -141,9 +144,9 @@ class LadderCompleter implements Completer {
     const context = readContext(input, this.#window.chars, this.#layout)
     const asked = { context, askedAt }
     const provider = this.parts.provider()
-    const fim = provider?.capabilities.fim ?? false
-    const gated = reasonNotToAsk(input, context, this.parts.settings(), fim)
-    const copied = provider || gated !== undefined ? '' : this.#copy(input, context)
+    const gated = reasonNotToAsk(input, context, this.parts.settings())
+    const copied =
+      provider || gated !== undefined || hasRest(context.lineSuffix) ? '' : this.#copy(input, context)
     const reason = gated ?? (provider || copied !== '' ? undefined : nothingToCopy)
     if (reason !== undefined) {
       this.#record(asked, { text: '', shown: '', outcome: reason, answeredBy: 'gate' })
@@ -243,12 +246,16 @@ class LadderCompleter implements Completer {
   #start(asked: Asked, provider: Provider, trigger: CompletionInput['trigger']): Running {
     const { context } = asked
     this.#layout.note(context.uri, context.layout)
+    const invoked = trigger === 'invoked'
+    const rejoins = !invoked && !provider.capabilities.fim && hasRest(context.lineSuffix)
     const running: Running = {
       ...asked,
       controller: new AbortController(),
       text: '',
       tokens: [],
-      boldness: trigger === 'invoked' ? 1 : this.parts.settings().boldness,
+      // A text that comes to the rest of the line by itself is sure enough.
+      boldness: invoked || rejoins ? 1 : this.parts.settings().boldness,
+      rejoins,
       typed: '',
       waiters: 0,
       grace: undefined,
@@ -287,7 +294,7 @@ class LadderCompleter implements Completer {
       if (!agrees(running.text, running.typed)) controller.abort()
       // Aborting and reading on, rather than leaving the loop, gets the usage too.
       const { text, tokens, boldness } = running
-      if (isComplete(text, context, this.#filters) || findDoubt(text, tokens, boldness, false)) inner.abort()
+      if (isDone(running, this.#filters) || findDoubt(text, tokens, boldness, false)) inner.abort()
     }).catch((error: unknown) => {
       const outcome = `failed: ${error instanceof Error ? error.message : String(error)}`
       this.#record(running, { text: raw, shown: '', outcome, answeredBy: 'model', parts })
@@ -311,7 +318,9 @@ class LadderCompleter implements Completer {
   #finish(running: Running, raw: string, end: Finished, parts: PromptPart[]): string {
     const { context } = running
     this.#window.note(end.usage)
-    const doubt = findDoubt(running.text, running.tokens, running.boldness, true)
+    const doubt = running.rejoins
+      ? doubtBeforeRest(running.text, context.lineSuffix)
+      : findDoubt(running.text, running.tokens, running.boldness, true)
     const whole = end.finishReason === 'length' ? dropUnfinishedLine(running.text) : running.text
     const sure = whole.slice(0, doubt?.keep)
     const shaped = applyFilters(this.#filters.shape, sure, context)
@@ -361,20 +370,16 @@ function reasonNotToAsk(
   input: CompletionInput,
   context: CursorContext,
   settings: Settings['completion'],
-  fim: boolean,
 ): string | undefined {
   if ((context.prompt.prefix + context.prompt.typed).trim() === '') return 'there is nothing to go on'
   if (input.trigger === 'invoked') return undefined
   const { lineSuffix, before } = context
-  const blank = lineSuffix.trim() === ''
   if (!settings.enabled) return 'hearth.completion.enabled is off'
   if (!(settings.languages[input.languageId] ?? settings.languages['*'] ?? true))
     return `hearth.completion.languages turns ${input.languageId} off`
   if (before.trim() === '') return 'the document starts here'
   if (/[\p{L}\p{N}_$]$/u.test(before) && /^[\p{L}\p{N}_$]/u.test(lineSuffix))
     return 'the cursor is inside a word'
-  if (!fim && !blank && !closersOnly.test(lineSuffix) && !signsOnly.test(lineSuffix))
-    return 'this model does not see what follows on the line (no fill-in-the-middle tokens)'
   return undefined
 }
 
@@ -384,6 +389,10 @@ function reasonForNothing({ droppedBy }: Filtered): string {
 }
 
 /** Whether what follows would be cut anyway. */
+function isDone({ text, context, rejoins }: Running, filters: Filters): boolean {
+  return isComplete(text, context, filters) || (rejoins && restAt(text, context.lineSuffix) >= 0)
+}
+
 function isComplete(text: string, context: CursorContext, { reading, shape }: Filters): boolean {
   if (text.trim() === '' || !('stop-at-block-end' in shape)) return false
   const shown = applyFilters(reading, text, context)

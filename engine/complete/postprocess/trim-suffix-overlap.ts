@@ -1,5 +1,5 @@
 // Cuts what stands after the cursor already: the rest of its line, and the lines below.
-import { firstOutside, firstUnmatched } from '../brackets'
+import { firstOutside, firstUnclosed, firstUnmatched } from '../brackets'
 import { closersOnly, type CursorContext } from '../context'
 import { fitClosers } from '../fit-closers'
 import { isBlank, isCloserLine, linesBelow } from '../lines'
@@ -19,13 +19,14 @@ function trimRestOfLine(text: string, lineSuffix: string): string {
   const first = rest.charAt(0)
   if (')]}'.includes(first)) return cut(firstUnmatched(text, first))
   if (rest === '{') return cut(firstOutside(text, '{'))
+  const begins = (at: number): boolean => !splitsWord(text, at) && firstUnclosed(text.slice(0, at)) < 0
   const whole = rest.length >= 4 ? text.indexOf(rest) : -1
-  if (whole >= 0 && !splitsWord(text, whole)) return cut(whole)
+  if (whole >= 0 && begins(whole)) return cut(whole)
   for (let length = Math.min(rest.length, text.length); length > 0; length--) {
     const at = text.length - length
     if (!text.endsWith(rest.slice(0, length))) continue
     // `value` before `else` shares an `e` by chance; a shared word or sign is no chance.
-    if (!splitsWord(text, at) && !splitsWord(rest, length)) return cut(at)
+    if (begins(at) && !splitsWord(rest, length)) return cut(at)
   }
   return text
 }

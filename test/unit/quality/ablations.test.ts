@@ -20,7 +20,7 @@ describe('ablations', () => {
 
   const rows: [without: string[], ghost: string][] = [
     [[], 'alpha, beta'],
-    [['trim-suffix-overlap'], 'alpha, beta) {'],
+    [['trim-suffix-overlap'], 'alpha, beta)'],
   ]
   for (const [without, expected] of rows) {
     it(`without ${without.join(', ') || 'nothing'}`, async () => {
