@@ -90,10 +90,11 @@ async function main(): Promise<void> {
   const recorded = new RecordedModel(model, device, options.fresh)
   const answers = await answersOf(subjects, cases, { model, device, recorded }, deadline)
   if (!answers) return tell('Time is up; the same command goes on from here.')
-  const rows = subjects.map(({ name, what }, at) => ({
+  const rows = subjects.map(({ name, what, base, first }, at) => ({
     name,
     what,
-    scored: cases.map((one) => score(one, answers[at]?.get(one.id), syntax)),
+    ...(base !== undefined && { base }),
+    scored: cases.slice(0, first).map((one) => score(one, answers[at]?.get(one.id), syntax)),
   }))
   for (const [at, { name }] of subjects.entries())
     if (options.show === name) for (const one of cases) tell(picture(one, answers[at]?.get(one.id), syntax))
@@ -186,6 +187,7 @@ async function answersOf(
     for (const [at, one] of cases.entries()) {
       if (performance.now() > deadline) return undefined
       for (const of of todo) {
+        if (at >= (of.row.first ?? Infinity)) continue
         const known = of.store?.get(one.id)
         of.subject ??= known ? undefined : await of.row.open(where)
         const answer = known ?? (await of.subject?.answer(one, signal))

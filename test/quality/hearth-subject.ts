@@ -2,6 +2,7 @@
 import { createLog } from '../../engine/base/log'
 import { createCompleter } from '../../engine/complete/complete'
 import { allFilters, type Filters } from '../../engine/complete/postprocess/filter'
+import { hasRest } from '../../engine/complete/rejoin'
 import { parseSettings, type Settings } from '../../engine/protocol/settings'
 import type { CompletionRequest, Provider, TextStream } from '../../engine/provider/provider'
 import type { Case, Ghost } from './case'
@@ -26,43 +27,72 @@ export interface Ablation {
   uncut?: true
   /** Shows the first line only. */
   oneLine?: true
+  /** Shows nothing where more than signs follows on the line. */
+  gated?: true
+  /** The row to compare with; `hearth` when left out. */
+  base?: string
+  /** Answers only the first so many cases: each is another prompt to read. */
+  first?: number
 }
 
 /** What the processor reads of SmolLM2-135M on two cores when nothing else runs: 372 tokens a second (test/bench/results/). */
 export const usualPace = 372
 
+const fewer = 70
+
 /** What to change is a row here; what it changes must be a setting or a part of the completer. */
 export const ablations: readonly Ablation[] = [
   { name: 'hearth', what: 'the completer with its default settings', usual: true },
-  {
-    name: 'hearth-slow',
-    what: 'the same on a machine that reads 30 tokens a second: a quarter of the text before the cursor',
-    usual: true,
-    readsPerSecond: 30,
-  },
   {
     name: 'no-healing',
     what: 'the cursor counts as the end of a token',
     usual: true,
     asking: 'without-healing',
+    first: fewer,
   },
   {
     name: 'no-file-name',
     what: 'without the comment with the name of the file',
     usual: true,
     nameless: true,
+    first: fewer,
   },
-  ...['strip-leaked', 'keep-indent', 'stop-at-block-end', 'drop-repeat', 'keep-brackets-whole'].map(
-    withoutFilter,
-  ),
-  withoutFilter('trim-suffix-overlap'),
-  { name: 'no-filter', what: 'what the model wrote, as it is', usual: true, uncut: true },
+  {
+    name: 'hearth-slow',
+    what: 'on a machine that reads 30 tokens a second: a quarter of the text before the cursor',
+    usual: true,
+    readsPerSecond: 30,
+    first: fewer,
+  },
+  {
+    name: 'no-mid-line',
+    what: 'nothing where more than signs follows on the line, which this model does not see',
+    usual: true,
+    gated: true,
+  },
   { name: 'one-line', what: 'the first line only, of a block too', usual: true, oneLine: true },
+  { name: 'no-filter', what: 'what the model wrote, as it is', usual: true, uncut: true },
   ...[0, 0.25, 0.75, 1].map((boldness) => ({
     name: `boldness-${boldness}`,
     what: `\`hearth.completion.boldness\` ${boldness}; the default is ${parseSettings({}).completion.boldness}`,
     usual: true,
     settings: { boldness },
+  })),
+  // Where unsure suggestions are left out or shortened, little is left for filters to do.
+  ...[
+    'trim-suffix-overlap',
+    'stop-at-block-end',
+    'keep-brackets-whole',
+    'drop-repeat',
+    'keep-indent',
+    'strip-leaked',
+  ].map((filter) => ({
+    name: `no-${filter}`,
+    what: `boldness 1 without the filter \`${filter}\``,
+    usual: true,
+    settings: { boldness: 1 },
+    without: [filter],
+    base: 'boldness-1',
   })),
   {
     name: 'invoked',
@@ -71,10 +101,6 @@ export const ablations: readonly Ablation[] = [
     trigger: 'invoked',
   },
 ]
-
-function withoutFilter(name: string): Ablation {
-  return { name: `no-${name}`, what: `without the filter \`${name}\``, usual: true, without: [name] }
-}
 
 export async function openHearth(ablation: Ablation, model: RecordedModel): Promise<Subject> {
   const pace = { readsPerSecond: ablation.readsPerSecond ?? usualPace }
@@ -145,12 +171,13 @@ export function filtersOf({ without = [] }: Pick<Ablation, 'without'>): Filters 
 }
 
 function shownOf(
-  { uncut, oneLine }: Ablation,
-  { start }: Case,
+  { uncut, oneLine, gated }: Ablation,
+  { start, document }: Case,
   ghost: Ghost | undefined,
   raw: string | undefined,
 ): Ghost | undefined {
   if (uncut) return raw === undefined || raw === '' ? undefined : { text: raw, start, end: start }
+  if (gated && hasRest(document.slice(start).split('\n', 1)[0] ?? '')) return undefined
   if (!oneLine || !ghost) return ghost
   const text = ghost.text.split('\n', 1)[0] ?? ''
   return text.trim() === '' ? undefined : { ...ghost, text }

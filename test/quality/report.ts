@@ -49,6 +49,8 @@ export function figures(scored: readonly Scored[]): Figures {
 export interface Row {
   name: string
   what: string
+  /** The row to compare with; `ours` when left out. */
+  base?: string
   scored: readonly Scored[]
 }
 
@@ -62,7 +64,7 @@ export function difference(row: Row, peer: Row, what: (one: Scored) => number): 
   return mean(pairs)
 }
 
-/** `ours` is compared with `peer`, and every other row with `ours`. */
+/** `ours` is compared with `peer`, and every other row with its base. */
 export function markdown(rows: readonly Row[], { ours, peer }: { ours: string; peer: string }): string {
   const named = (name: string): Row | undefined => rows.find((row) => row.name === name)
   const sections = [
@@ -99,13 +101,12 @@ export function markdown(rows: readonly Row[], { ours, peer }: { ours: string; p
   ]
   const [our, other] = [named(ours), named(peer)]
   if (our && other) sections.push(...differences([our], other))
-  if (our)
-    sections.push(
-      ...differences(
-        rows.filter(({ name }) => name !== ours && name !== peer),
-        our,
-      ),
+  for (const base of rows) {
+    const compared = rows.filter(
+      (row) => row !== base && row.name !== peer && (row.base ?? ours) === base.name,
     )
+    sections.push(...differences(compared, base))
+  }
   sections.push(
     'Line right (and shown), by kind of place:',
     breakdown(rows, kinds, ({ of }) => of.kind),

@@ -34,5 +34,9 @@ export interface SubjectRow {
   version?: () => string
   /** Whether it runs without being named. */
   usual: boolean
+  /** The row to compare with; `hearth` when left out. */
+  base?: string
+  /** Answers only the first so many cases. */
+  first?: number
   open: (options: OpenOptions) => Promise<Subject>
 }

@@ -15,6 +15,8 @@ export const subjectRows: readonly SubjectRow[] = [
     name: ablation.name,
     what: ablation.what,
     usual: ablation.usual,
+    ...(ablation.base !== undefined && { base: ablation.base }),
+    ...(ablation.first !== undefined && { first: ablation.first }),
     open: ({ recorded }: OpenOptions) => openHearth(ablation, recorded),
   })),
   {
