@@ -112,7 +112,10 @@ export interface Backend {
    * in their order. Weights are read once for all of them.
    */
   runTogether(executable: Executable, sequences: readonly SequenceStep[]): void
-  /** As `run`, and chooses a token by the step's last logits. The plan's result is that of the last position only. */
+  /**
+   * As `run`, and chooses a token by the step's last logits. The plan's result is that of the last position only. Where steps
+   * are `pipelined`; other devices may throw `internal`.
+   */
   choose(
     executable: Executable,
     state: ReadonlyMap<string, Tensor>,

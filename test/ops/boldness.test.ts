@@ -31,7 +31,9 @@ describe('boldness', () => {
 
   before(async () => {
     const gpu = async (pipelined: boolean): Promise<Backend> =>
-      Object.assign(new WebGpuBackend(await openDevice(silentLog), silentLog), { pipelined })
+      Object.assign(new WebGpuBackend(await openDevice(silentLog), silentLog, { choosesTokens: pipelined }), {
+        pipelined,
+      })
     answers.set('cpu', await answersOf(new CpuBackend()))
     answers.set('webgpu', await answersOf(await gpu(false)))
     answers.set('webgpu, a step ahead', await answersOf(await gpu(true)))

@@ -41,7 +41,7 @@ describe('what a step costs', () => {
       const open = await openDevice(silentLog)
       // In the middle one token's attention gets another kernel, and one more.
       const force = `attention-parts-4-${kvCache}`
-      const backend = new WebGpuBackend(open, silentLog, { force, manyRows: 8 })
+      const backend = new WebGpuBackend(open, silentLog, { force, manyRows: 8, choosesTokens: true })
       const checkpoint = await openCheckpoint(`test/fixtures/${file}`)
       try {
         using model = await loadModel(

@@ -21,7 +21,7 @@ const models = ['tiny/tiny-llama-chat.gguf', 'tiny/gemma2-f32.gguf', 'tiny-rwkv/
 describe('a step in flight on webgpu', () => {
   for (const file of models) {
     it(file, async () => {
-      const backend = new WebGpuBackend(await openDevice(silentLog), silentLog)
+      const backend = new WebGpuBackend(await openDevice(silentLog), silentLog, { choosesTokens: true })
       const checkpoint = await openCheckpoint(`test/fixtures/${file}`)
       try {
         using model = await loadModel({ checkpoint, backend, log: silentLog, progress: noProgress }, live)

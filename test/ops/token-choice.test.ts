@@ -13,7 +13,7 @@ import { input } from './op-case'
 
 const backends: Readonly<Record<string, () => Promise<Backend>>> = {
   cpu: () => Promise.resolve(new CpuBackend()),
-  webgpu: async () => new WebGpuBackend(await openDevice(silentLog), silentLog),
+  webgpu: async () => new WebGpuBackend(await openDevice(silentLog), silentLog, { choosesTokens: true }),
 }
 
 const none = new Map<string, Tensor>()

@@ -63,6 +63,8 @@ export interface WebGpuOptions {
   force?: string
   /** Rows that an attention sees many from, so that tests need no long texts. */
   manyRows?: number
+  /** Whether plans get what `choose` needs. By default where it is used: five shaders take a software adapter a second to compile. */
+  choosesTokens?: boolean
   /** From `chooseKernels`; the table chooses alone without. */
   kernels?: KernelChoices
   /** Gets the times of the steps it wants measured. The device has to be opened with `exactTimestamps`. */
@@ -107,6 +109,7 @@ export class WebGpuBackend implements Backend {
   readonly #open: OpenDevice
   readonly #log: Log
   readonly #choice: Pick<WebGpuOptions, 'force' | 'kernels'>
+  readonly #choosesTokens: boolean
   readonly #profile: Profile | undefined
   readonly #pipelines: Pipelines
   readonly #shared: Shared
@@ -127,6 +130,7 @@ export class WebGpuBackend implements Backend {
     this.#profile = options.profile
     // A software adapter has the same processors as the host: what they do beside a step, the step waits for.
     this.pipelined = !adapter.software
+    this.#choosesTokens = options.choosesTokens ?? this.pipelined
     this.fusions = webgpuFusions[adapter.software ? 'software' : 'gpu']
     this.#pipelines = new Pipelines(device, open.traits)
     this.#shared = {
@@ -244,7 +248,9 @@ export class WebGpuBackend implements Backend {
     const result: Operand = { kind: 'slot', slot: plan.slotOf.get(plan.result.id) ?? 0, cols }
     const choiceBuffers = createChoiceBuffers(device, cols)
     const choice = await this.#dispatches(
-      isSingle(plan) ? choiceLaunches(result, cols, choiceBuffers, this.#shared.chosen.buffer) : [],
+      isSingle(plan) && this.#choosesTokens
+        ? choiceLaunches(result, cols, choiceBuffers, this.#shared.chosen.buffer)
+        : [],
     )
     const bytes =
       plan.slotSizes.reduce((sum, size) => sum + padded(size * 4), 0) +
@@ -311,6 +317,7 @@ export class WebGpuBackend implements Backend {
     const gpu = asGpuExecutable(executable)
     gpu.check(state, step)
     if (!isSingle(gpu.plan)) throw new EngineError('internal', 'a token is chosen by the last logits alone')
+    if (!this.#choosesTokens) throw new EngineError('internal', 'this device chooses no tokens')
     const { clock, chosen } = this.#shared
     const tells = choice.tellsProbability === true
     const token = chosen.take(tells, (map) => this.#told(() => clock.until(submitted, map)))
