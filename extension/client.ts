@@ -19,6 +19,7 @@ import { describeError, EngineError } from '../engine/protocol/errors'
 import {
   DidNotAskNotification,
   DidReadNotification,
+  DidRestNotification,
   protocolVersion,
   StatusNotification,
   StatusRequest,
@@ -93,6 +94,11 @@ export class Engine implements vscode.Disposable {
     await this.#life?.client.sendNotification(DidChangeConfigurationNotification.type, {
       settings: { hearth: settings },
     })
+  }
+
+  /** Tells the engine where the cursor rests, if it runs. */
+  async rested(params: DidRestNotification.Params): Promise<void> {
+    await this.#life?.client.sendNotification(DidRestNotification.type, params)
   }
 
   /** Whether another Node.js might be chosen under these settings, which takes a restart. */

@@ -17,6 +17,7 @@ import { selectModel } from './select-model'
 import { readWhyPage } from './read-why-page'
 import { createStatusItem, showStatusMenu } from './status'
 import { drawStatistics } from './statistics'
+import { watchRest } from './rest-watcher'
 import { StatisticsRecorder } from './statistics-recorder'
 import { TextPage } from './text-page'
 
@@ -109,6 +110,12 @@ function start(context: vscode.ExtensionContext): void {
     vscode.window.registerWebviewViewProvider(chatViewId, view),
     vscode.window.onDidChangeActiveTextEditor((editor) => (lastEditor = editor ?? lastEditor)),
     watchSettings(engine, log),
+    watchRest((params) => {
+      engine.rested(params).catch((error: unknown) => {
+        // Nothing is lost but a head start.
+        log.debug(`The engine was not told where the cursor rests: ${describeError(error)}`)
+      })
+    }),
   )
   engine.start()
 }

@@ -56,6 +56,8 @@ export interface CompleterParts {
   record?: (record: CompletionRecord) => void
   /** Milliseconds a request without anybody waiting is kept for the next keystroke. */
   graceMs?: number
+  /** Milliseconds that a request may take to read its prompt, unless it was made by hand. */
+  readingMs?: number
   /** Absent: all of them. Measurements leave some out. */
   filters?: Filters
 }
@@ -63,6 +65,14 @@ export interface CompleterParts {
 export interface Completer {
   /** Undefined when there is nothing to show. An abort of `signal` resolves at once; errors of the provider are thrown. */
   complete(input: CompletionInput, signal: AbortSignal): Promise<Suggestion | undefined>
+  /**
+   * Answers a request before anybody makes it, unless the model is at work, and remembers the answer; resolves with it, or with
+   * undefined when nothing was done. Never rejects. `supposed` is a document that is not there yet: no more is read for it than what
+   * it adds.
+   */
+  prepare(input: CompletionInput, supposed: boolean): Promise<string | undefined>
+  /** Ends what `prepare` has begun, unless an editor waits for it by now. */
+  stopPreparing(): void
   /** The user took a suggestion in this document: the next request does not wait. */
   accepted(uri: string): void
   /** Forgets every suggestion, for another model. */
@@ -72,6 +82,9 @@ export interface Completer {
 // Editors cancel on every keystroke and ask again some 50 ms later, when their own pause is over. A request that the new
 // text agrees with is worth keeping for so long.
 const defaultGraceMs = 150
+
+// Nobody looks at a place for so long. What was read is kept: the next request goes on from there.
+const defaultReadingMs = 10_000
 
 const nothingToCopy = 'no model is loaded, the status says why, and no other place reads like this one'
 
@@ -92,8 +105,12 @@ interface Asked {
   askedAt: number
 }
 
+/** What made a request: `ahead` is nobody yet. */
+type Cause = CompletionInput['trigger'] | 'ahead'
+
 /** A request the model is working on. */
 interface Running extends Asked {
+  readonly cause: Cause
   controller: AbortController
   /** What the model has written so far. */
   text: string
@@ -105,6 +122,8 @@ interface Running extends Asked {
   /** The most that was typed since, by the requests that wait for it. */
   typed: string
   waiters: number
+  /** Why it was given up. */
+  givenUp: string
   /** Runs while nobody waits. */
   grace: NodeJS.Timeout | undefined
   /** The shaped text; undefined when it was given up. */
@@ -119,6 +138,8 @@ class LadderCompleter implements Completer {
   #running: Running | undefined
   #waiting: AbortController | undefined
   #acceptedIn: string | undefined
+  /** The settings that what is remembered was made with. */
+  #madeWith = ''
   readonly #filters: Filters
 
   constructor(private readonly parts: CompleterParts) {
@@ -138,8 +159,30 @@ class LadderCompleter implements Completer {
     this.#waiting?.abort()
   }
 
+  async prepare(input: CompletionInput, supposed: boolean): Promise<string | undefined> {
+    this.#forgetOldSettings()
+    const provider = this.parts.provider()
+    if (!provider || this.#waiting) return undefined
+    const context = readContext(input, this.#window.chars, this.#layout)
+    if (reasonNotToAsk(input, context, this.parts.settings()) !== undefined) return undefined
+    const known = this.#cache.find(context)
+    if (known) return known.rest
+    const running = this.#running
+    if (running && typedSince(running.context, context) === '') return running.done.catch(() => undefined)
+    if (running && !isUnasked(running)) return undefined
+    if (supposed && !this.#layout.continues(context.uri, context.layout)) return undefined
+    this.stopPreparing()
+    const asked = { context, askedAt: performance.now() }
+    return this.#start(asked, provider, 'ahead').done.catch(() => undefined)
+  }
+
+  stopPreparing(): void {
+    if (this.#running && isUnasked(this.#running)) this.#giveUp(this.#running, goneAstray)
+  }
+
   async complete(input: CompletionInput, signal: AbortSignal): Promise<Suggestion | undefined> {
     if (signal.aborted) return undefined
+    this.#forgetOldSettings()
     const askedAt = performance.now()
     const context = readContext(input, this.#window.chars, this.#layout)
     const asked = { context, askedAt }
@@ -197,6 +240,10 @@ class LadderCompleter implements Completer {
       await this.#join(running, signal)
       // Somebody newer may have taken over; only the latest request may ask again.
       if (signal.aborted || (this.#running && this.#running !== running)) return undefined
+      if (running.givenUp === tooSlow) {
+        this.#record(asked, { text: '', shown: '', outcome: tooSlow, answeredBy: 'running' })
+        return undefined
+      }
       const joined = this.#cache.find(context)
       if (joined) return { text: joined.rest, answeredBy: 'running' }
     }
@@ -243,21 +290,37 @@ class LadderCompleter implements Completer {
     running.grace = setTimeout(() => running.controller.abort(), this.parts.graceMs ?? defaultGraceMs)
   }
 
-  #start(asked: Asked, provider: Provider, trigger: CompletionInput['trigger']): Running {
+  #giveUp(running: Running, reason: string): void {
+    running.givenUp = reason
+    running.controller.abort()
+  }
+
+  /** What was shown before a setting was changed may be more, or less, than what is wanted now. */
+  #forgetOldSettings(): void {
+    const { boldness, maxTokens, timeBudgetMs } = this.parts.settings()
+    const now = JSON.stringify([boldness, maxTokens, timeBudgetMs])
+    if (now === this.#madeWith) return
+    this.#madeWith = now
+    this.#cache.clear()
+    this.#running?.controller.abort()
+  }
+
+  #start(asked: Asked, provider: Provider, cause: Cause): Running {
     const { context } = asked
     this.#layout.note(context.uri, context.layout)
-    const invoked = trigger === 'invoked'
-    const rejoins = !invoked && !provider.capabilities.fim && hasRest(context.lineSuffix)
+    const rejoins = cause !== 'invoked' && !provider.capabilities.fim && hasRest(context.lineSuffix)
     const running: Running = {
       ...asked,
       controller: new AbortController(),
       text: '',
       tokens: [],
       // A text that comes to the rest of the line by itself is sure enough.
-      boldness: invoked || rejoins ? 1 : this.parts.settings().boldness,
+      boldness: cause === 'invoked' || rejoins ? 1 : this.parts.settings().boldness,
       rejoins,
+      cause,
       typed: '',
       waiters: 0,
+      givenUp: goneAstray,
       grace: undefined,
       done: Promise.resolve(undefined),
     }
@@ -282,6 +345,10 @@ class LadderCompleter implements Completer {
       // Where all is shown, nobody needs to work out how likely it is.
       ...(running.boldness < 1 && { onToken: (token: AnswerToken) => void running.tokens.push(token) }),
     }
+    const reading =
+      running.cause === 'invoked'
+        ? undefined
+        : setTimeout(() => this.#giveUp(running, tooSlow), this.parts.readingMs ?? defaultReadingMs)
     const parts = partsOf(context, provider.capabilities.fim)
     const inner = new AbortController()
     let givenUpAt = 0
@@ -289,25 +356,28 @@ class LadderCompleter implements Completer {
     const stream = provider.complete(request, AbortSignal.any([controller.signal, inner.signal]))
     let raw = ''
     const end = await readStream(stream, (piece) => {
+      clearTimeout(reading)
       raw += piece
       running.text = raw
       if (!agrees(running.text, running.typed)) controller.abort()
       // Aborting and reading on, rather than leaving the loop, gets the usage too.
       const { text, tokens, boldness } = running
       if (isDone(running, this.#filters) || findDoubt(text, tokens, boldness, false)) inner.abort()
-    }).catch((error: unknown) => {
-      const outcome = `failed: ${error instanceof Error ? error.message : String(error)}`
-      this.#record(running, { text: raw, shown: '', outcome, answeredBy: 'model', parts })
-      throw error
     })
+      .catch((error: unknown) => {
+        const outcome = `failed: ${error instanceof Error ? error.message : String(error)}`
+        this.#record(running, { text: raw, shown: '', outcome, answeredBy: answererOf(running), parts })
+        throw error
+      })
+      .finally(() => clearTimeout(reading))
     if (end.finishReason !== 'cancelled' || inner.signal.aborted)
       return this.#finish(running, raw, end, parts)
     this.#window.note(end.usage)
     this.#record(running, {
       text: raw,
       shown: '',
-      outcome: 'given up: the text went another way or nobody waited',
-      answeredBy: 'model',
+      outcome: running.givenUp,
+      answeredBy: answererOf(running),
       parts,
       usage: end.usage,
       givenUpMs: performance.now() - givenUpAt,
@@ -330,12 +400,13 @@ class LadderCompleter implements Completer {
     if (reason !== undefined) this.parts.log.debug(`No suggestion: ${reason}.`)
     const fitted = applyFilters(this.#filters.fit, shaped.text, context)
     const suggested = isShortened ? `suggested, ${doubt.reason}` : 'suggested'
-    const late = running.waiters === 0 ? 'kept for the next keystroke: nobody waited any more' : undefined
+    const answeredBy = answererOf(running)
+    const late = running.waiters > 0 ? undefined : answeredBy === 'ahead' ? prepared : lateAnswer
     this.#record(running, {
       text: raw,
       shown: late === undefined ? fitted.text : '',
       outcome: reason ?? (fitted.text === '' ? reasonForNothing(fitted) : (late ?? suggested)),
-      answeredBy: 'model',
+      answeredBy,
       parts,
       usage: end.usage,
     })
@@ -352,6 +423,22 @@ class LadderCompleter implements Completer {
       ...record,
     })
   }
+}
+
+// Outcomes, in words for the log.
+const goneAstray = 'given up: the text went another way or nobody waited'
+const tooSlow =
+  'given up: the model took too long to read the text before the cursor; the next request goes on from there, and a smaller model reads faster'
+const lateAnswer = 'kept for the next keystroke: nobody waited any more'
+const prepared = 'prepared before anybody asked'
+
+/** Whether nobody has asked for it, or waits for it by now. */
+function isUnasked({ cause, waiters }: Running): boolean {
+  return cause === 'ahead' && waiters === 0
+}
+
+function answererOf({ cause }: Running): AnsweredBy {
+  return cause === 'ahead' ? 'ahead' : 'model'
 }
 
 /** What the model is given, in the order in which it reads it. */

@@ -41,6 +41,11 @@ export class PromptLayout {
     return this.#continued(place, window) ?? this.#anew(place, window)
   }
 
+  /** Whether a prompt with this layout only adds to what the model has read last. */
+  continues(uri: string, { prefix, suffix }: Layout): boolean {
+    return this.#read?.uri === uri && this.#read.prefix === prefix && this.#read.suffix === suffix
+  }
+
   /** The model is asked with this. */
   note(uri: string, layout: Layout): void {
     this.#read = { uri, ...layout }

@@ -111,9 +111,9 @@ export namespace DidAcceptNotification {
 
 /**
  * Who answered a request for ghost text: a gate, the rest of a suggestion while it is typed, a suggestion made here before, a request
- * that the model was working on, the model anew, or, while there is no model, a copy of what followed the same words elsewhere.
+ * that the model was working on, the model anew, the model before anybody asked, or, while there is no model, a copy of what followed the same words elsewhere.
  */
-export type AnsweredBy = 'gate' | 'typing' | 'cache' | 'running' | 'model' | 'copy'
+export type AnsweredBy = 'gate' | 'typing' | 'cache' | 'running' | 'model' | 'ahead' | 'copy'
 
 /** A part of a prompt, in words for people. */
 export interface PromptPart {
@@ -145,6 +145,18 @@ export namespace RequestLogRequest {
     ms?: number
   }
   export const type = new RequestType0<Entry[], void>('hearth/requestLog')
+}
+
+/**
+ * The cursor rests somewhere, and nobody types: the engine may read what stands there, and prepare a suggestion. An editor sends it once
+ * the cursor has rested for half a second or so.
+ */
+export namespace DidRestNotification {
+  export interface Params {
+    uri: string
+    position: { line: number; character: number }
+  }
+  export const type = new NotificationType<Params>('hearth/didRest')
 }
 
 /**

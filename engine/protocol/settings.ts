@@ -30,6 +30,10 @@ export const settingsSchema = v.object({
     v.fallback(v.string(), ''),
     'A smaller model of the same vocabulary, as in `model`, that guesses tokens of answers, which the model then checks several at a time. The text stays the same, and guessing ends where it is not faster. Empty: none.',
   ),
+  lowPower: described(
+    v.fallback(v.picklist(['auto', 'on', 'off']), 'auto'),
+    'Saves power: with `on` the model works only when it is asked, and nothing is prepared ahead of typing. `auto` does so on battery, which Hearth can tell on Linux only; on other systems it is `off`.',
+  ),
   completion: v.object({
     enabled: described(v.fallback(v.boolean(), true), 'Show ghost text while typing.'),
     languages: described(

@@ -7,6 +7,7 @@ import type {
 } from 'vscode-languageserver/node'
 import type { TextDocument } from 'vscode-languageserver-textdocument'
 import type { Log } from '../base/log'
+import type { Ahead } from '../complete/ahead'
 import type { Completer } from '../complete/complete'
 import type { ModelInfo } from '../protocol/messages'
 import type { Settings } from '../protocol/settings'
@@ -18,6 +19,7 @@ export interface Host {
   readonly documents: TextDocuments<TextDocument>
   readonly models: ModelHost
   readonly completer: Completer
+  readonly ahead: Ahead
   readonly requests: RequestLog
   settings(): Settings
   /** Takes new settings: most count from the next request, the model's own reload it. */

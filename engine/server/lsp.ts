@@ -11,16 +11,19 @@ import {
 import { TextDocument } from 'vscode-languageserver-textdocument'
 import { expandHome } from '../base/home-path'
 import { createLog, type Log } from '../base/log'
+import { createAhead } from '../complete/ahead'
 import { createCompleter } from '../complete/complete'
 import { describeError, toWire, EngineError } from '../protocol/errors'
 import { DidReadNotification, protocolVersion, StatusNotification } from '../protocol/messages'
 import { parseSettings, type Settings } from '../protocol/settings'
 import { ensureModel, listModels } from '../provider/hub'
 import { openLocal } from '../provider/open-local'
+import { watchPower } from '../provider/power'
 import type { Feature, Host } from './feature'
 import { chat } from './features/chat'
 import { configuration } from './features/configuration'
 import { didAccept } from './features/did-accept'
+import { didRest } from './features/did-rest'
 import { inlineCompletion } from './features/inline-completion'
 import { models } from './features/models'
 import { requestLog } from './features/request-log'
@@ -29,7 +32,15 @@ import { createModelHost, type ModelChoice } from './model-host'
 import { createRequestLog } from './request-log'
 import { openWire, type Transport } from './transport'
 
-const features: readonly Feature[] = [inlineCompletion, chat, models, didAccept, requestLog, configuration]
+const features: readonly Feature[] = [
+  inlineCompletion,
+  chat,
+  models,
+  didAccept,
+  didRest,
+  requestLog,
+  configuration,
+]
 
 /** Serves one client until it says goodbye or is gone; then everything is freed and the promise resolves. */
 export async function runLspServer(options: { transport: Transport }): Promise<void> {
@@ -96,7 +107,10 @@ function createHost(
       },
       log,
       display: (title) => displayOwn(connection, title, log),
-      onSwap: () => completer.reset(),
+      onSwap: () => {
+        completer.reset()
+        ahead.modelChanged()
+      },
       onStatus: (status) => {
         connection.sendNotification(StatusNotification.type, status).catch((error: unknown) => {
           log.debug(`A status was not sent: ${String(error)}`)
@@ -118,11 +132,17 @@ function createHost(
         .catch((error: unknown) => log.debug(`Counts were not sent: ${String(error)}`))
     },
   })
+  const power = watchPower()
+  const ahead = createAhead({
+    completer,
+    allowed: () => settings.lowPower === 'off' || (settings.lowPower === 'auto' && !power.onBattery()),
+  })
   return {
     log,
     documents,
     models: modelHost,
     completer,
+    ahead,
     requests,
     settings: () => settings,
     listModels,

@@ -20,7 +20,9 @@ const mostRequests = 20
  * @param entries newest first
  */
 export function writeWhyPage(entries: readonly Entry[], options: WhyPageOptions = {}): string {
-  const requests = entries.filter(({ kind }) => kind === 'completion').slice(0, mostRequests)
+  const requests = entries
+    .filter(({ kind, answeredBy }) => kind === 'completion' && answeredBy !== 'ahead')
+    .slice(0, mostRequests)
   const sections = requests.length === 0 ? [empty] : requests.map((entry) => section(entry, options))
   return `${[head, ...sections].join('\n\n')}\n`
 }
@@ -40,6 +42,7 @@ const answeredByWords: Readonly<Record<AnsweredBy, string>> = {
   cache: 'a suggestion made at this place before; the model was not asked again',
   running: 'a request that the model was working on already',
   model: 'the model',
+  ahead: 'the model, before anybody asked',
   copy: 'a copy of what follows the same words in an open document; there was no model yet',
 }
 

@@ -11,6 +11,8 @@ import {
   DidChangeConfigurationNotification,
   DidChangeTextDocumentNotification,
   ErrorCodes,
+  InlineCompletionRequest,
+  InlineCompletionTriggerKind,
   LSPErrorCodes,
   LogTraceNotification,
   ResponseError,
@@ -23,6 +25,7 @@ import {
   DidAcceptNotification,
   DidNotAskNotification,
   DidReadNotification,
+  DidRestNotification,
   ExplainRequest,
   LoadModelRequest,
   ModelsRequest,
@@ -38,6 +41,8 @@ const settings = {
   model: tinyModel('tiny-qwen2-fim'),
   device: 'cpu',
   contextLength: 512,
+  // What is prepared ahead comes when it comes, and would be among what these tests count.
+  lowPower: 'on',
   // A random model is sure of nothing.
   completion: { maxTokens: 12, boldness: 1 },
   chat: { maxTokens: 300, temperature: 0, systemPrompt: '' },
@@ -421,6 +426,38 @@ describe('engine over LSP', () => {
         await assert.rejects(chat, (error: Error) => status.message.includes(error.message))
         const good = await engine.connection.sendRequest(LoadModelRequest.type, { model: settings.model })
         assert.equal(good.state, 'ready')
+        assert.equal(await engine.quit(), 0)
+      })
+    }
+  })
+
+  describe('ahead of requests', () => {
+    const rows: [what: string, change: object, answeredBy: string[]][] = [
+      ['a place where the cursor rests is prepared', { lowPower: 'off' }, ['ahead', 'cache']],
+      ['nothing is prepared while power is saved', { lowPower: 'on' }, ['model']],
+      [
+        'nothing at all runs when ghost text is off',
+        { lowPower: 'off', completion: { ...settings.completion, enabled: false } },
+        ['gate'],
+      ],
+    ]
+    for (const [what, change, answeredBy] of rows) {
+      it(what, async () => {
+        const engine = await startEngine({ settings: { ...settings, ...change } })
+        await engine.status(isReady)
+        const uri = 'file:///rest.ts'
+        const position = { line: 1, character: 13 }
+        await engine.open(uri, 'typescript', 'const total = 1\nconst next = ')
+        await engine.connection.sendNotification(DidRestNotification.type, { uri, position })
+        const log = (): Promise<RequestLogRequest.Entry[]> =>
+          engine.connection.sendRequest(RequestLogRequest.type)
+        if (answeredBy.includes('ahead'))
+          while ((await log()).length === 0) await new Promise((resolve) => setTimeout(resolve, 20))
+        const context = { triggerKind: InlineCompletionTriggerKind.Automatic }
+        const params = { textDocument: { uri }, position, context }
+        await engine.connection.sendRequest(InlineCompletionRequest.type, params)
+        const entries = await log()
+        assert.deepEqual(entries.map((entry) => entry.answeredBy).reverse(), answeredBy)
         assert.equal(await engine.quit(), 0)
       })
     }

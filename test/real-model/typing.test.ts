@@ -30,6 +30,7 @@ describe('typing with the real model, cpu', function () {
       seed: 1,
       pause: [20, 60],
       look: { share: 0.15, ms: 2000 },
+      restMs: 0,
     })
     figures = figuresOf(session, 32)
   })

@@ -28,6 +28,8 @@ const { values: options } = parseArgs({
     seed: { type: 'string', default: '1' },
     model: { type: 'string', default: 'smollm2-135m-instruct' },
     fast: { type: 'boolean', default: false },
+    rest: { type: 'string', default: '0' },
+    'low-power': { type: 'boolean', default: false },
     show: { type: 'boolean', default: false },
     save: { type: 'boolean', default: false },
   },
@@ -41,13 +43,16 @@ void main().catch((error: unknown) => {
 async function main(): Promise<void> {
   const { id, name } = { id: options.model, name: path.parse(options.model).name }
   const model = await ensureModel(id, { log: silentLog, progress: noProgress }, new AbortController().signal)
-  const engine = await startEngine({ settings: { model, device: 'cpu' } })
+  const engine = await startEngine({
+    settings: { model, device: 'cpu', lowPower: options['low-power'] ? 'on' : 'off' },
+  })
   await engine.status(({ state }) => state === 'ready')
   const session = await replay(engine, publishedTasks(), {
     strokes: Number(options.strokes),
     seed: Number(options.seed),
     pause: options.fast ? [20, 60] : [60, 160],
     look: { share: 0.1, ms: 700 },
+    restMs: Number(options.rest),
   })
   await engine.quit()
   const figures = figuresOf(session, chunk)

@@ -11,6 +11,10 @@ export interface Figures {
   recomputed: { median: number; p90: number; p99: number; mean: number }
   /** Prompt tokens read per keystroke on account of which the model was asked, and how many these are. */
   recomputedByModel: { median: number; p90: number; p99: number; mean: number; keystrokes: number }
+  /** The same of the first keystrokes after the cursor has moved. */
+  recomputedByFirst: { median: number; p90: number; p99: number; mean: number; keystrokes: number }
+  /** Requests that were made before anybody asked, and prompt tokens that they read. */
+  ahead: { requests: number; read: number }
   /** Share of the prompt tokens that the model did not have to read. */
   reuse: number
   /** Answers with a suggestion, or with none, by who gave them. */
@@ -26,16 +30,24 @@ export interface Figures {
   givenUp: { count: number; median: number; most: number }
   stepMs: { chunk: number; token: number }
   /** Milliseconds to an answer, in the middle and of the slowest twentieth. */
-  answerMs: { withoutModel: [number, number]; model: [number, number] }
+  answerMs: { withoutModel: [number, number]; model: [number, number]; accepted: [number, number] }
+  /** Answers after a suggestion was taken whole, by who gave them. */
+  acceptedBy: Record<string, number>
 }
 
 /** `chunk` is the number of prompt tokens that a step reads at most. */
-export function figuresOf({ strokes, runs, stale }: Replay, chunk: number): Figures {
+export function figuresOf({ strokes, runs, ahead, stale }: Replay, chunk: number): Figures {
   const asked = strokes.filter((stroke) => stroke.asked)
   const byModel = asked.filter((stroke) => stroke.model)
   const answered = asked.filter((stroke) => stroke.answered && stroke.answeredBy)
-  const answers: Record<string, number> = {}
-  for (const { answeredBy = '' } of answered) answers[answeredBy] = (answers[answeredBy] ?? 0) + 1
+  const count = (of: readonly StrokeRecord[]): Record<string, number> => {
+    const counts: Record<string, number> = {}
+    for (const { answeredBy = '' } of of) counts[answeredBy] = (counts[answeredBy] ?? 0) + 1
+    return counts
+  }
+  const answers = count(answered)
+  const first = asked.filter((stroke) => stroke.first)
+  const accepted = answered.filter(({ kind }) => kind === 'whole suggestion')
   const ungated = answered.filter(({ answeredBy }) => answeredBy !== 'gate')
   const isModel = ({ answeredBy }: StrokeRecord): boolean => answeredBy === 'model'
   const ms = (of: readonly StrokeRecord[]): [number, number] => {
@@ -56,6 +68,12 @@ export function figuresOf({ strokes, runs, stale }: Replay, chunk: number): Figu
       ...spread(byModel.map(({ recomputed }) => recomputed)),
       keystrokes: byModel.length,
     },
+    recomputedByFirst: { ...spread(first.map(({ recomputed }) => recomputed)), keystrokes: first.length },
+    ahead: {
+      requests: ahead.length,
+      read: sum(ahead.map(({ usage }) => (usage ? usage.promptTokens - usage.reusedTokens : 0))),
+    },
+    acceptedBy: count(accepted),
     reuse: reused / (read + reused),
     answers,
     withoutModel: ungated.filter((stroke) => !isModel(stroke)).length / ungated.length,
@@ -68,6 +86,7 @@ export function figuresOf({ strokes, runs, stale }: Replay, chunk: number): Figu
     answerMs: {
       withoutModel: ms(ungated.filter((stroke) => !isModel(stroke))),
       model: ms(ungated.filter(isModel)),
+      accepted: ms(accepted),
     },
   }
 }
@@ -88,6 +107,14 @@ export function markdown(figures: Figures): string {
     [
       `the same, of the ${recomputedByModel.keystrokes} for which the model was asked`,
       `median ${recomputedByModel.median}, p90 ${one(recomputedByModel.p90)}, p99 ${one(recomputedByModel.p99)}, mean ${one(recomputedByModel.mean)}`,
+    ],
+    [
+      `the same, of the ${figures.recomputedByFirst.keystrokes} first ones after the cursor had moved`,
+      `median ${figures.recomputedByFirst.median}, p90 ${one(figures.recomputedByFirst.p90)}, mean ${one(figures.recomputedByFirst.mean)}`,
+    ],
+    [
+      'prepared before anybody asked',
+      `${figures.ahead.requests} requests, which read ${figures.ahead.read} prompt tokens`,
     ],
     ['prompt tokens reused', percent(figures.reuse)],
     [
@@ -112,6 +139,12 @@ export function markdown(figures: Figures): string {
     [
       'milliseconds to an answer, p50 / p95',
       `${answerMs.withoutModel.map(one).join(' / ')} without the model, ${answerMs.model.map(one).join(' / ')} with it`,
+    ],
+    [
+      'the same after a suggestion was taken whole',
+      `${answerMs.accepted.map(one).join(' / ')} (${Object.entries(figures.acceptedBy)
+        .map(([by, count]) => `${by} ${count}`)
+        .join(', ')})`,
     ],
   ]
   const [first, second] = [0, 1].map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))

@@ -9,7 +9,12 @@ import {
   type InlineCompletionItem,
 } from 'vscode-languageserver-protocol/node'
 import { TextDocument } from 'vscode-languageserver-textdocument'
-import { DidAcceptNotification, RequestLogRequest, type AnsweredBy } from '../../engine/protocol/messages'
+import {
+  DidAcceptNotification,
+  DidRestNotification,
+  RequestLogRequest,
+  type AnsweredBy,
+} from '../../engine/protocol/messages'
 import type { Engine } from '../lsp/engine-process'
 import { randomNumbers } from '../quality/random'
 import { Typist, type Ghost, type StrokeKind, type Task } from './typist'
@@ -26,6 +31,8 @@ export interface StrokeRecord {
   offset: number
   /** Whether ghost text was asked for: editors ask after changes of the text. */
   asked: boolean
+  /** Whether it is the first change after the document was opened or the cursor has moved. */
+  first: boolean
   /** Whether the answer came before the next keystroke. */
   answered: boolean
   answeredBy?: AnsweredBy
@@ -45,6 +52,8 @@ export interface Replay {
   strokes: StrokeRecord[]
   /** Every request to the model, oldest first. */
   runs: LogEntry[]
+  /** Those of them that were made before anybody asked. */
+  ahead: LogEntry[]
   /** Ghosts that were shown and that no answer of the model leads to. */
   stale: string[]
 }
@@ -56,6 +65,8 @@ export interface ReplayOptions {
   pause: readonly [least: number, most: number]
   /** Share of the keystrokes after which the typist waits for the ghost, and how many milliseconds at most. */
   look: { share: number; ms: number }
+  /** Milliseconds for which the cursor rests where it has come to, before typing goes on. */
+  restMs: number
 }
 
 const keyChars = 120
@@ -75,9 +86,13 @@ export async function replay(
   // What was given up last ends within its step.
   await wait(1000)
   await log.read()
-  const runs = log.entries.filter(({ answeredBy }) => answeredBy === 'model')
-  attribute(strokes, log.entries)
-  return { strokes, runs, stale: findStale(strokes, runs) }
+  const ahead = log.entries.filter(({ answeredBy }) => answeredBy === 'ahead')
+  const runs = log.entries.filter((entry) => entry.answeredBy === 'model' || ahead.includes(entry))
+  attribute(
+    strokes,
+    log.entries.filter((entry) => !ahead.includes(entry)),
+  )
+  return { strokes, runs, ahead, stale: findStale(strokes, runs) }
 }
 
 async function typeTask(
@@ -92,6 +107,14 @@ async function typeTask(
   const { random, pause, look } = options
   let version = 1
   await engine.open(uri, languageId, typist.text)
+  const rest = async (): Promise<void> => {
+    if (options.restMs === 0) return
+    const position = TextDocument.create(uri, languageId, version, typist.text).positionAt(typist.offset)
+    await connection.sendNotification(DidRestNotification.type, { uri, position })
+    await wait(options.restMs)
+  }
+  await rest()
+  let first = true
   let asked: Asked | undefined
   while (!typist.done && strokes.length < options.strokes) {
     const old = TextDocument.create(uri, languageId, version, typist.text)
@@ -103,6 +126,7 @@ async function typeTask(
       offset: typist.offset,
       before: unix(typist.text.slice(0, typist.offset)).slice(-keyChars),
       asked: stroke.edit !== undefined,
+      first,
       answered: false,
       recomputed: 0,
       reused: 0,
@@ -121,8 +145,9 @@ async function typeTask(
       asked = ask(engine, uri, typist, record)
     }
     const looks = random() < look.share
-    const rest = pause[0] + random() * (pause[1] - pause[0])
-    await wait(rest)
+    await wait(pause[0] + random() * (pause[1] - pause[0]))
+    first = stroke.kind === 'jump'
+    if (first) await rest()
     if (looks && asked) await Promise.race([asked.end, wait(look.ms)])
     if (strokes.length % 8 === 0) await log.read()
   }

@@ -65,6 +65,7 @@ async function respond(
       host.log.debug(`A piece of an answer was not sent: ${String(error)}`)
     })
   })
+  const done = host.ahead.makeWay()
   try {
     const provider = await host.models.ready(signal)
     const result = await answer(provider, options, (piece) => deltas.push(piece), signal)
@@ -79,5 +80,6 @@ async function respond(
   } finally {
     // Before the result, so that a client that ignores the result has all the text.
     deltas.flush()
+    done()
   }
 }

@@ -4,7 +4,11 @@ import type { Feature } from '../feature'
 
 export const didAccept: Feature = {
   register(connection, host) {
-    connection.onNotification(DidAcceptNotification.type, ({ uri }) => host.completer.accepted(uri))
+    connection.onNotification(DidAcceptNotification.type, ({ uri }) => {
+      host.completer.accepted(uri)
+      const document = host.documents.get(uri)
+      if (document) host.ahead.accepted(uri, document.getText())
+    })
     return {}
   },
 }

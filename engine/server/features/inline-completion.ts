@@ -1,8 +1,9 @@
 // Ghost text, by the standard request that any LSP 3.18 editor knows.
 import {
   InlineCompletionTriggerKind,
+  type InlineCompletionContext,
   type InlineCompletionItem,
-  type InlineCompletionParams,
+  type Position,
 } from 'vscode-languageserver/node'
 import type { TextDocument } from 'vscode-languageserver-textdocument'
 import { URI, Utils } from 'vscode-uri'
@@ -19,8 +20,10 @@ export const inlineCompletion: Feature = {
         const document = host.documents.get(params.textDocument.uri)
         if (!document) return []
         const { version } = document
+        const input = readInput(document, params.position, params.context)
+        host.ahead.asked(input)
         const suggestion = await host.completer
-          .complete(readInput(document, params), signal)
+          .complete(input, signal)
           // While typing nothing pops up: editors show a failed request as a message. The log and the status tell.
           .catch((error: unknown) => {
             host.log.error(`No suggestion: ${describeError(error)}`)
@@ -28,22 +31,29 @@ export const inlineCompletion: Feature = {
           })
         // Text that has changed since is not the text that was completed, even when the client forgot to cancel.
         const stale = document.version !== version
-        return suggestion && !stale ? [toItem(document, suggestion)] : []
+        if (!suggestion || stale) return []
+        host.ahead.suggested(input, suggestion)
+        return [toItem(document, suggestion)]
       }),
     )
     return { inlineCompletionProvider: true }
   },
 }
 
-function readInput(document: TextDocument, { position, context }: InlineCompletionParams): CompletionInput {
-  const selected = context.selectedCompletionInfo
+/** A place to complete. Without a `context` nobody has asked for it. */
+export function readInput(
+  document: TextDocument,
+  position: Position,
+  context?: InlineCompletionContext,
+): CompletionInput {
+  const selected = context?.selectedCompletionInfo
   return {
     uri: document.uri,
     path: Utils.basename(URI.parse(document.uri)),
     languageId: document.languageId,
     text: document.getText(),
     offset: document.offsetAt(position),
-    trigger: context.triggerKind === InlineCompletionTriggerKind.Invoked ? 'invoked' : 'automatic',
+    trigger: context?.triggerKind === InlineCompletionTriggerKind.Invoked ? 'invoked' : 'automatic',
     ...(selected
       ? {
           selected: {

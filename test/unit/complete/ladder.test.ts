@@ -20,7 +20,12 @@ interface Bench {
   ) => Promise<string | undefined>
 }
 
-function bench(script: Script, settings: Partial<Settings['completion']> = {}, graceMs = 0): Bench {
+function bench(
+  script: Script,
+  settings: Partial<Settings['completion']> = {},
+  graceMs = 0,
+  readingMs = 10_000,
+): Bench {
   const provider = scriptedProvider(script)
   let current: ScriptedProvider | undefined = provider
   const records: CompletionRecord[] = []
@@ -31,6 +36,7 @@ function bench(script: Script, settings: Partial<Settings['completion']> = {}, g
     log: createLog((_, line) => lines.push(line)),
     record: (record) => records.push(record),
     graceMs,
+    readingMs,
   })
   return {
     provider,
@@ -440,6 +446,44 @@ describe('completion ladder', () => {
     const { ask, provider } = bench({ says, likely: [0.0001] }, { boldness: 1 })
     assert.equal(await ask('const a = ┃'), 'values.length')
     assert.ok(provider.asked[0] && !('onToken' in provider.asked[0].request))
+  })
+
+  it('another boldness makes its own suggestions', async () => {
+    const settings = { boldness: 0.5 }
+    const { ask, provider } = bench({ says, likely: [0.12] }, settings)
+    assert.equal(await ask('const a = ┃'), undefined)
+    settings.boldness = 1
+    assert.equal(await ask('const a = ┃'), 'values.length')
+    assert.equal(provider.asked.length, 2)
+  })
+
+  for (const [name, trigger, end] of [
+    ['is given up', 'automatic', 'cancelled'],
+    ['made by hand is not', 'invoked', 'stop'],
+  ] as const) {
+    it(`a request that takes too long to read ${name}`, async () => {
+      const { ask, provider, records } = bench({ says }, {}, 0, 1)
+      const release = hold(provider)
+      const answer = ask('const a = ┃', { trigger })
+      await new Promise((resolve) => setTimeout(resolve, 10))
+      release()
+      assert.equal(await answer, end === 'stop' ? 'values.length' : undefined)
+      assert.equal(provider.asked[0]?.end, end)
+      assert.match(
+        records[0]?.outcome ?? '',
+        end === 'stop' ? /^suggested$/ : /^given up: the model took too long to read/,
+      )
+    })
+  }
+
+  it('who joined a request that takes too long to read does not ask again', async () => {
+    const { ask, provider } = bench({ says }, {}, 0, 1)
+    const release = hold(provider)
+    const answers = [ask('const a = ┃'), ask('const a = v┃')]
+    await new Promise((resolve) => setTimeout(resolve, 10))
+    release()
+    assert.deepEqual(await Promise.all(answers), [undefined, undefined])
+    assert.equal(provider.asked.length, 1)
   })
 
   it('stops the model where the block ends', async () => {
