@@ -1,6 +1,7 @@
 // Counts what becomes of suggestions, and keeps the counts on this machine.
 import * as vscode from 'vscode'
 import type { GhostTextObserver } from './ghost-text'
+import { SaveInFocus } from './save-in-focus'
 import { addDay, bucketOf, emptyDay, follow, parseStatistics, type Day, type Span } from './statistics'
 
 const key = 'hearth.statistics'
@@ -16,9 +17,13 @@ export class StatisticsRecorder implements GhostTextObserver, vscode.Disposable 
   #today = emptyDay()
   #date = dateOf(new Date())
   #last: { uri: string; text: string } | undefined
-  #save: NodeJS.Timeout | undefined
   readonly #watched = new Map<Watched, NodeJS.Timeout>()
-  readonly #listener = vscode.workspace.onDidChangeTextDocument((event) => this.#follow(event))
+  // Typing must not write to the disk with every key, nor windows over what others counted.
+  readonly #saving = new SaveInFocus(() => this.#store(), saveAfterMs, vscode.window.state.focused)
+  readonly #listeners = [
+    vscode.workspace.onDidChangeTextDocument((event) => this.#follow(event)),
+    vscode.window.onDidChangeWindowState(({ focused }) => void this.#saving.focusChanged(focused)),
+  ]
 
   /** @param memory of the extension on this machine; it is not synchronized to others */
   constructor(private readonly memory: vscode.Memento) {}
@@ -55,22 +60,21 @@ export class StatisticsRecorder implements GhostTextObserver, vscode.Disposable 
 
   /** All days up to now. */
   async all(): Promise<Record<string, Day>> {
-    await this.#store()
+    await this.#saving.now()
     return parseStatistics(this.memory.get(key))
   }
 
   async reset(): Promise<void> {
-    clearTimeout(this.#save)
-    this.#save = undefined
+    this.#saving.forget()
     this.#today = emptyDay()
     await this.memory.update(key, undefined)
   }
 
   dispose(): void {
-    this.#listener.dispose()
+    for (const listener of this.#listeners) listener.dispose()
     for (const timer of this.#watched.values()) clearTimeout(timer)
     this.#watched.clear()
-    void this.#store()
+    void this.#saving.now()
   }
 
   #follow({ document, contentChanges }: vscode.TextDocumentChangeEvent): void {
@@ -97,17 +101,13 @@ export class StatisticsRecorder implements GhostTextObserver, vscode.Disposable 
 
   #count(change: (day: Day) => void): void {
     const date = dateOf(new Date())
-    if (date !== this.#date) void this.#store()
+    if (date !== this.#date) void this.#saving.now()
     this.#date = date
     change(this.#today)
-    // Typing must not write to the disk with every key.
-    this.#save ??= setTimeout(() => void this.#store(), saveAfterMs)
+    this.#saving.changed()
   }
 
   async #store(): Promise<void> {
-    if (this.#save === undefined) return
-    clearTimeout(this.#save)
-    this.#save = undefined
     const more = this.#today
     this.#today = emptyDay()
     await this.memory.update(key, addDay(parseStatistics(this.memory.get(key)), this.#date, more))

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { findDoubt } from '../../../engine/complete/postprocess/confidence'
 import type { AnswerToken } from '../../../engine/protocol/chat'
 
-/** A token and its probability in percent; undefined where a device chose it. */
+/** A token and its probability in percent; undefined where it is not known. */
 type Row = readonly [text: string, percent: number | undefined]
 
 interface Case {
