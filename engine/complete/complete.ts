@@ -14,6 +14,8 @@ import { GhostCache, sameAfter } from './ghost-cache'
 import { findDoubt } from './postprocess/confidence'
 import { allFilters, applyFilters, type Filtered, type Filters } from './postprocess/filter'
 import { blockEnd } from './postprocess/stop-at-block-end'
+import { FilesInPrompt, wantsFiles, withFiles, type ChosenFiles } from './other-files/files-in-prompt'
+import type { Surroundings } from './other-files/surroundings'
 import { PromptLayout } from './prompt-layout'
 import { doubtBeforeRest, hasRest, restAt } from './rejoin'
 import { WindowSize } from './window-size'
@@ -54,6 +56,8 @@ export interface CompleterParts {
   settings: () => Settings['completion']
   log: Log
   record?: (record: CompletionRecord) => void
+  /** What is known besides the document, for pieces of other files in prompts; absent where nobody knows anything. */
+  surroundings?: (uri: string) => Surroundings | undefined
   /** Milliseconds a request without anybody waiting is kept for the next keystroke. */
   graceMs?: number
   /** Milliseconds that a request may take to read its prompt, unless it was made by hand. */
@@ -119,6 +123,8 @@ interface Running extends Asked {
   readonly boldness: number
   /** Whether the text has to come to the rest of the line, which the model does not see. */
   readonly rejoins: boolean
+  /** What the model is shown of other files. */
+  readonly others: ChosenFiles | undefined
   /** The most that was typed since, by the requests that wait for it. */
   typed: string
   waiters: number
@@ -135,6 +141,7 @@ class LadderCompleter implements Completer {
   readonly #copies = new CopySuggestions()
   #window = new WindowSize()
   #layout = new PromptLayout()
+  readonly #files = new FilesInPrompt()
   #running: Running | undefined
   #waiting: AbortController | undefined
   #acceptedIn: string | undefined
@@ -155,6 +162,7 @@ class LadderCompleter implements Completer {
     this.#copies.clear()
     this.#window = new WindowSize()
     this.#layout = new PromptLayout()
+    this.#files.forget()
     this.#running?.controller.abort()
     this.#waiting?.abort()
   }
@@ -318,6 +326,7 @@ class LadderCompleter implements Completer {
       boldness: cause === 'invoked' || rejoins ? 1 : this.parts.settings().boldness,
       rejoins,
       cause,
+      others: this.#otherFiles(context, provider),
       typed: '',
       waiters: 0,
       givenUp: goneAstray,
@@ -333,12 +342,18 @@ class LadderCompleter implements Completer {
     return running
   }
 
+  #otherFiles(context: CursorContext, provider: Provider): ChosenFiles | undefined {
+    const { surroundings } = this.parts
+    if (!surroundings || !wantsFiles(this.parts.settings().otherFiles, provider)) return undefined
+    return this.#files.next(context, provider, this.#window.pace, () => surroundings(context.uri))
+  }
+
   async #generate(running: Running, provider: Provider): Promise<string | undefined> {
     const { context, controller } = running
     const { maxTokens, timeBudgetMs } = this.parts.settings()
     const stop = context.mode === 'line' ? ['\n'] : []
     const request = {
-      ...context.prompt,
+      ...(running.others ? withFiles(context, running.others) : context.prompt),
       maxTokens,
       stop,
       timeBudgetMs,
@@ -349,7 +364,7 @@ class LadderCompleter implements Completer {
       running.cause === 'invoked'
         ? undefined
         : setTimeout(() => this.#giveUp(running, tooSlow), this.parts.readingMs ?? defaultReadingMs)
-    const parts = partsOf(context, provider.capabilities.fim)
+    const parts = partsOf(context, running.others, provider.capabilities.fim)
     const inner = new AbortController()
     let givenUpAt = 0
     controller.signal.addEventListener('abort', () => (givenUpAt = performance.now()), { once: true })
@@ -442,8 +457,11 @@ function answererOf({ cause }: Running): AnsweredBy {
 }
 
 /** What the model is given, in the order in which it reads it. */
-function partsOf({ prompt }: CursorContext, fim: boolean): PromptPart[] {
+function partsOf({ prompt }: CursorContext, others: ChosenFiles | undefined, fim: boolean): PromptPart[] {
+  const files =
+    others?.pieces.map(({ path, origin, text }) => ({ name: `${path}, which ${origin}`, text })) ?? []
   const parts = [
+    ...files,
     { name: 'before the cursor', text: prompt.prefix },
     // Without fill-in-the-middle tokens there is no place for it.
     { name: 'after the cursor', text: fim ? prompt.suffix : '' },

@@ -25,6 +25,8 @@ export interface CursorContext {
   /** Text of the window before the cursor, and what follows it as filters see it, whatever the window. */
   before: string
   after: string
+  /** What stands above the window. */
+  above: string
   /** The cursor's line on both sides of it. */
   linePrefix: string
   lineSuffix: string
@@ -32,6 +34,8 @@ export interface CursorContext {
   position: { line: number; character: number }
   /** One line, or a block: where a body is expected and nothing follows on the line. */
   mode: 'line' | 'block'
+  /** The file's name as a comment, with which `prompt.prefix` begins; empty in languages without comments. */
+  header: string
   /** What the provider is asked. */
   prompt: { prefix: string; typed: string; suffix: string }
   /** Where its parts come from. */
@@ -71,10 +75,12 @@ export function readContext(
     near: unixLines(text.slice(Math.max(0, offset - nearChars), offset)),
     before,
     after,
+    above: unixLines(text.slice(0, layout.start)),
     linePrefix,
     lineSuffix,
     position: positionOf(input.text, input.offset),
     mode: expectsBlock(linePrefix, lineSuffix) ? 'block' : 'line',
+    header,
     prompt: {
       prefix: header + unixLines(layout.prefix),
       typed: unixLines(layout.typed),

@@ -1,5 +1,6 @@
 // How much text the model reads on both sides of the cursor, by how fast this machine reads.
 import type { Usage } from '../protocol/chat'
+import type { ReadingPace } from './other-files/files-in-prompt'
 
 export interface Window {
   /** Characters before the cursor that the model may see. */
@@ -16,6 +17,13 @@ const before = { levels: [1024, 2048, 4096], budgetMs: 8000 }
 // What stands after it is read again at every place that the cursor moves to.
 const after = { levels: [256, 512, 1024], budgetMs: 300 }
 
+// Tokens of other files stand before all of it: they are read again when the window moves to another place. A machine that would need
+// long for them does better without.
+const files = { levels: [0, 256, 512], budgetMs: 1500 }
+
+// Nobody notices so short a wait at a new place.
+const quickMs = 400
+
 // Code in byte-pair vocabularies; only the order of magnitude matters.
 const charsPerToken = 3
 // Shorter prefills are dominated by fixed costs.
@@ -27,6 +35,12 @@ export class WindowSize {
 
   get chars(): Window {
     return { before: this.#largest(before), after: this.#largest(after) }
+  }
+
+  /** What other files may take of the prompt. */
+  get pace(): ReadingPace {
+    const fileTokens = files.levels.findLast((level) => level <= this.#tokensPerMs * files.budgetMs) ?? 0
+    return { fileTokens, quickTokens: this.#tokensPerMs * quickMs }
   }
 
   /** Learns from a request. The fastest counts: compilers and other work make the others slow. */

@@ -34,6 +34,10 @@ export const settingsSchema = v.object({
     v.fallback(v.picklist(['auto', 'on', 'off']), 'auto'),
     'Saves power: with `on` the model works only when it is asked, and nothing is prepared ahead of typing. `auto` does so on battery, which Hearth can tell on Linux only; on other systems it is `off`.',
   ),
+  exclude: described(
+    v.fallback(v.array(v.string()), []),
+    'Files that suggestions must not know of, as patterns of `.gitignore`, such as `internal/` or `*.sql`: their text is never in the prompt of another file, and there is no ghost text in them. Files of keys and passwords (`.env`, `*.pem`, `id_rsa` and the like) are excluded anyway.',
+  ),
   completion: v.object({
     enabled: described(v.fallback(v.boolean(), true), 'Show ghost text while typing.'),
     languages: described(
@@ -51,6 +55,10 @@ export const settingsSchema = v.object({
     timeBudgetMs: described(
       v.fallback(numberBetween(100, 60000), 4000),
       'Longest time, in milliseconds, that a suggestion may be generated for; what is ready by then is shown.',
+    ),
+    otherFiles: described(
+      v.fallback(v.picklist(['auto', 'on', 'off']), 'auto'),
+      'Whether suggestions know what other files say: declarations of names near the cursor, recent edits, lines like those at the cursor. They come from open files, files closed lately and files that the current one imports, never from what `hearth.exclude` or `.gitignore` names, from files of keys and passwords, or in a workspace that is not trusted. `auto` shows them to models that were trained on whole repositories. A machine that reads slowly goes without.',
     ),
     boldness: described(
       v.fallback(numberBetween(0, 1), 0.5),

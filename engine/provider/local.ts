@@ -9,11 +9,18 @@ import type { Model } from '../model/model'
 import type { ChatMessage } from '../protocol/chat'
 import type { ChatTemplate } from '../tokenizer/chat-template'
 import type { Fim } from '../tokenizer/fim'
-import { fimPrompt } from '../tokenizer/fim'
+import { fimPrompt, fimRepositoryPrompt } from '../tokenizer/fim'
 import { TokenPrefixes } from '../tokenizer/token-prefixes'
 import { userText, type TextPiece } from '../tokenizer/tokenizer'
 import { fitMessages } from './fit-messages'
-import type { ChatOptions, CompletionRequest, Provider, ProviderInfo, TextStream } from './provider'
+import type {
+  ChatOptions,
+  CompletionRequest,
+  OtherFiles,
+  Provider,
+  ProviderInfo,
+  TextStream,
+} from './provider'
 
 export interface LocalProviderParts {
   model: Model
@@ -41,7 +48,11 @@ export class LocalProvider implements Provider {
   readonly #prefixes: TokenPrefixes
 
   constructor(private readonly parts: LocalProviderParts) {
-    this.capabilities = { fim: parts.fim !== undefined, chat: parts.chatTemplate !== undefined }
+    this.capabilities = {
+      fim: parts.fim !== undefined,
+      chat: parts.chatTemplate !== undefined,
+      repository: parts.fim?.files !== undefined,
+    }
     this.lost = parts.backend.lost
     this.#typing = new Session(parts.model, typingWindow)
     this.#prefixes = new TokenPrefixes(parts.model.tokenizer)
@@ -157,8 +168,12 @@ export class LocalProvider implements Provider {
     const suffix = fim
       ? endEarlier(request.suffix, Math.floor(room * suffixShare), (text) => this.countTokens(text))
       : ''
-    const render = (prefix: string, typed: string): number[] =>
-      tokenizer.encode(fim ? fimPrompt(fim, prefix, suffix, typed) : [userText(prefix + typed)])
+    const encode = (files: OtherFiles | undefined, prefix: string, typed: string): number[] =>
+      tokenizer.encode(completionPieces(fim, files, prefix, suffix, typed))
+    // In a tiny window the text at the cursor comes first.
+    const files = encode(request.files, '', '').length > room >> 1 ? undefined : request.files
+    const heading = files ? '' : (request.files?.heading ?? '')
+    const render = (prefix: string, typed: string): number[] => encode(files, heading + prefix, typed)
     const whole = render(request.prefix, request.typed)
     if (whole.length <= room) return whole
     const shorten = (text: string, limit: number): string =>
@@ -206,6 +221,20 @@ export function startLater(
     kept = lineBreak < 0 ? rest : rest.slice(lineBreak + 1)
   }
   return kept
+}
+
+/** Other files in the form that the model was trained on, or else as text under their names in comments. */
+function completionPieces(
+  fim: Fim | undefined,
+  context: OtherFiles | undefined,
+  prefix: string,
+  suffix: string,
+  typed: string,
+): TextPiece[] {
+  if (context && fim?.files) return fimRepositoryPrompt(fim, context, prefix, suffix, typed)
+  const files = context?.files.map(({ heading, text }) => `${heading}${text}\n\n`).join('') ?? ''
+  const whole = `${files}${context?.heading ?? ''}${prefix}`
+  return fim ? fimPrompt(fim, whole, suffix, typed) : [userText(whole + typed)]
 }
 
 /** The request with `count` characters less before the cursor. */

@@ -1,7 +1,21 @@
 // Where answers come from. LSP and CLI know this interface only; today the one provider is the local model.
 import type { AnswerToken, ChatMessage, FinishReason, Usage } from '../protocol/chat'
 
+/** Other files that a model is shown before the one at the cursor, each under its path. */
+export interface OtherFiles {
+  /** Name of the folder that all of them are in. */
+  repository: string
+  /** Of the current file. `heading` is that path as a comment line, for models that were trained on no other form. */
+  path: string
+  heading: string
+  /** What says most about the cursor last. */
+  files: readonly { path: string; heading: string; text: string }[]
+}
+
 export interface CompletionRequest {
+  /** Absent: none. With them `prefix` does not name its file, they do. */
+  files?: OtherFiles
+
   /** Text before the cursor, up to what is being typed. */
   prefix: string
   /** The rest of it, which grows with every keystroke while the other parts stay the same. The cursor may stand inside a token. */
@@ -53,6 +67,8 @@ export interface Provider {
     /** The vocabulary has fill-in-the-middle tokens. Without them the suffix only trims. */
     fim: boolean
     chat: boolean
+    /** It was trained on files of a repository one after the other, each under its path. */
+    repository?: boolean
   }
   countTokens(text: string): number
   complete(request: CompletionRequest, signal: AbortSignal): TextStream

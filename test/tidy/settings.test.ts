@@ -54,6 +54,7 @@ const jsonTypes: Record<string, string> = {
   number: 'number',
   picklist: 'string',
   record: 'object',
+  array: 'array',
 }
 
 function configuration(): Configuration {
@@ -75,6 +76,7 @@ function property(key: string, schema: v.GenericSchema, order: number): Property
     ...('fallback' in schema ? { default: schema.fallback } : {}),
     ...('options' in schema ? { enum: schema.options } : {}),
     ...(schema.type === 'record' ? { additionalProperties: { type: 'boolean' } } : {}),
+    ...(schema.type === 'array' ? { items: { type: 'string' } } : {}),
     ...defined('minimum', requirement('min_value')),
     ...defined('maximum', requirement('max_value')),
     markdownDescription: description,

@@ -98,6 +98,31 @@ for (const [name, fim] of [
       }
     })
 
+    it('other files are read once, and a keystroke after them costs as little', async () => {
+      const shown = { path: 'b.ts', heading: '// b.ts\n', text: 'export const three = 3\n'.repeat(4) }
+      const files = { repository: 'project', path: 'a.ts', heading: '// a.ts\n', files: [shown] }
+      const readWith = async (typed: string): Promise<{ tokens: number; of: number }> => {
+        const request = { files, prefix, typed, suffix, maxTokens: 1, stop: [], timeBudgetMs: Infinity }
+        const { usage } = await readStream(provider.complete(request, signal), () => undefined)
+        return { tokens: usage.promptTokens - usage.reusedTokens, of: usage.promptTokens }
+      }
+      const without = await read(prefix, '')
+      const first = await readWith('')
+      assert.ok(first.of > without.of + 20, `${first.of} tokens after ${without.of}`)
+      for (let length = 1; length <= 20; length++) {
+        const { tokens, of } = await readWith(line.slice(0, length))
+        assert.ok(tokens <= 8, `${tokens} of ${of} tokens at ${line.slice(0, length)}┃`)
+      }
+    })
+
+    it('other files that would take half of the window are left out', async () => {
+      const shown = { path: 'b.ts', heading: '', text: 'export const three = 3\n'.repeat(4000) }
+      const files = { repository: 'project', path: 'a.ts', heading: '', files: [shown] }
+      const request = { files, prefix, typed: '', suffix, maxTokens: 1, stop: [], timeBudgetMs: Infinity }
+      const { usage } = await readStream(provider.complete(request, signal), () => undefined)
+      assert.equal(usage.promptTokens, (await read(prefix, '')).of)
+    })
+
     it('what is too long for the window begins elsewhere now and then only', async () => {
       let again = 0
       let text = ''
