@@ -15,6 +15,8 @@ export const protocolVersion = 1
 export interface InitializationOptions {
   protocolVersion: number
   settings: unknown
+  /** Whether the user trusts the workspace; when left out, as in editors that do not ask, yes. */
+  trusted?: boolean
 }
 
 /** Ask for an answer. Text arrives as partial results (`delta`); the response tells why it ended. */
@@ -186,6 +188,28 @@ export namespace DidNotAskNotification {
     reason: string
   }
   export const type = new NotificationType<Params>('hearth/didNotAsk')
+}
+
+/**
+ * Where names near the cursor of a document are declared, as the editor's own language support says. A suggestion may be shown what
+ * stands there. The engine decides which of these files may be read, and reads them itself.
+ */
+export namespace DeclarationsNotification {
+  export interface Params {
+    uri: string
+    declarations: {
+      name: string
+      uri: string
+      /** Counted from 0. */
+      line: number
+    }[]
+  }
+  export const type = new NotificationType<Params>('hearth/declarations')
+}
+
+/** The user has begun to trust the workspace. */
+export namespace DidGrantTrustNotification {
+  export const type = new NotificationType0('hearth/didGrantTrust')
 }
 
 /** Forget the conversation, so that nothing of it is left in the engine's state; the memory is kept for the next one. */

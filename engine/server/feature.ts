@@ -11,6 +11,8 @@ import type { Ahead } from '../complete/ahead'
 import type { Completer } from '../complete/complete'
 import type { ModelInfo } from '../protocol/messages'
 import type { Settings } from '../protocol/settings'
+import type { FileRules } from './known-files/file-rules'
+import type { KnownFiles } from './known-files/known-files'
 import type { ModelHost } from './model-host'
 import type { RequestLog } from './request-log'
 
@@ -21,6 +23,11 @@ export interface Host {
   readonly completer: Completer
   readonly ahead: Ahead
   readonly requests: RequestLog
+  /** Other files, for prompts. */
+  readonly files: KnownFiles
+  /** What must not be used for suggestions. */
+  rules(): FileRules
+  grantTrust(): void
   settings(): Settings
   /** Takes new settings: most count from the next request, the model's own reload it. */
   configure(raw: unknown): void

@@ -2,13 +2,13 @@
 import {
   LSPErrorCodes,
   ResponseError,
-  TextDocuments,
   TextDocumentSyncKind,
+  type TextDocuments,
   type Connection,
   type InitializeParams,
   type InitializeResult,
 } from 'vscode-languageserver/node'
-import { TextDocument } from 'vscode-languageserver-textdocument'
+import type { TextDocument } from 'vscode-languageserver-textdocument'
 import { expandHome } from '../base/home-path'
 import { createLog, type Log } from '../base/log'
 import { createAhead } from '../complete/ahead'
@@ -25,15 +25,21 @@ import { configuration } from './features/configuration'
 import { didAccept } from './features/did-accept'
 import { didRest } from './features/did-rest'
 import { inlineCompletion } from './features/inline-completion'
+import { knownFiles } from './features/known-files'
 import { models } from './features/models'
 import { requestLog } from './features/request-log'
+import { diskReader } from './known-files/file-reader'
+import { FileRules } from './known-files/file-rules'
+import { KnownFiles } from './known-files/known-files'
 import { displayOwn } from './load-display'
 import { createModelHost, type ModelChoice } from './model-host'
 import { createRequestLog } from './request-log'
 import { openWire, type Transport } from './transport'
+import { watchedDocuments } from './watched-documents'
 
 const features: readonly Feature[] = [
   inlineCompletion,
+  knownFiles,
   chat,
   models,
   didAccept,
@@ -49,8 +55,8 @@ export async function runLspServer(options: { transport: Transport }): Promise<v
   // A promise nobody waited for is a bug worth a line, not worth the user's conversation.
   process.on('unhandledRejection', (error) => log.error(`Unhandled: ${describeError(error)}`))
 
-  const documents = new TextDocuments(TextDocument)
   let host: Host | undefined
+  const documents = watchedDocuments((document, changes) => host?.files.changed(document, changes))
   connection.onInitialize((client) => {
     const refused = refuse(client)
     if (refused) return refused
@@ -98,6 +104,10 @@ function createHost(
   log: Log,
 ): Host {
   let settings = parseSettings(field(client.initializationOptions, 'settings'))
+  let isTrusted = field(client.initializationOptions, 'trusted') !== false
+  const folders = workspaceFolders(client)
+  let rules = new FileRules(settings.exclude, folders)
+  const files = new KnownFiles({ reader: diskReader, rules: () => rules, isTrusted: () => isTrusted, log })
   const requests = createRequestLog(log)
   const modelHost = createModelHost(
     {
@@ -122,6 +132,7 @@ function createHost(
   const completer = createCompleter({
     provider: () => modelHost.current(),
     settings: () => settings.completion,
+    surroundings: (uri) => files.surroundings(uri),
     log,
     record: (record) => {
       requests.add({ kind: 'completion', ...record })
@@ -144,13 +155,31 @@ function createHost(
     completer,
     ahead,
     requests,
+    files,
+    rules: () => rules,
+    grantTrust() {
+      isTrusted = true
+      files.forget()
+    },
     settings: () => settings,
     listModels,
     configure(raw) {
+      const before = settings
       settings = parseSettings(raw)
+      if (JSON.stringify(settings.exclude) !== JSON.stringify(before.exclude)) {
+        rules = new FileRules(settings.exclude, folders)
+        files.forget()
+        completer.reset()
+      }
       modelHost.configure(choiceOf(settings))
     },
   }
+}
+
+/** URIs. Editors of before workspaces had several folders say `rootUri`. */
+function workspaceFolders({ workspaceFolders: several, rootUri }: InitializeParams): string[] {
+  // Deprecated, and the only one that some editors send.
+  return several?.map(({ uri }) => uri) ?? (typeof rootUri === 'string' ? [rootUri] : [])
 }
 
 function choiceOf({ model, device, contextLength, quantize, kvCache, draftModel }: Settings): ModelChoice {

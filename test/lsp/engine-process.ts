@@ -54,6 +54,8 @@ export interface StartOptions {
   /** Replaces `initializationOptions` whole. */
   initializationOptions?: unknown
   transport?: 'stdio' | 'node-ipc'
+  /** URI of the workspace's folder. */
+  folder?: string
 }
 
 const running = new Set<ChildProcess>()
@@ -78,6 +80,9 @@ export async function startEngine(options: StartOptions): Promise<Engine> {
     const initialized = await connection.sendRequest(InitializeRequest.type, {
       processId: process.pid,
       rootUri: null,
+      ...(options.folder !== undefined && {
+        workspaceFolders: [{ uri: options.folder, name: 'project' }],
+      }),
       capabilities: {},
       initializationOptions:
         'initializationOptions' in options

@@ -42,7 +42,13 @@ const outside: readonly { name: RegExp; places: readonly string[]; why: string }
   },
   {
     name: /^node:fs(\/promises)?$/,
-    places: ['engine/format/byte-source.ts', 'engine/provider/', 'engine/cli/', 'extension/launch.ts'],
+    places: [
+      'engine/format/byte-source.ts',
+      'engine/provider/',
+      'engine/server/known-files/file-reader.ts',
+      'engine/cli/',
+      'extension/launch.ts',
+    ],
     why: 'the rest works on bytes and text it is given, and so can be tested without a disk',
   },
   {

@@ -10,6 +10,7 @@ import { URI, Utils } from 'vscode-uri'
 import type { Suggestion } from '../../complete/complete'
 import type { CompletionInput } from '../../complete/context'
 import { describeError } from '../../protocol/errors'
+import type { RequestLogRequest } from '../../protocol/messages'
 import { handle } from '../edge'
 import type { Feature } from '../feature'
 
@@ -19,6 +20,11 @@ export const inlineCompletion: Feature = {
       handle(token, host.log, async (signal) => {
         const document = host.documents.get(params.textDocument.uri)
         if (!document) return []
+        const refusal = host.rules().refusal(document.uri)
+        if (refusal !== undefined) {
+          host.requests.add(refused(document.uri, params.position, refusal))
+          return []
+        }
         const { version } = document
         const input = readInput(document, params.position, params.context)
         host.ahead.asked(input)
@@ -38,6 +44,19 @@ export const inlineCompletion: Feature = {
     )
     return { inlineCompletionProvider: true }
   },
+}
+
+/** Nothing of the text: that is the point. */
+function refused(uri: string, position: Position, reason: string): Omit<RequestLogRequest.Entry, 'at'> {
+  return {
+    kind: 'completion',
+    prompt: '',
+    text: '',
+    shown: '',
+    outcome: `suggestions are off in this file: ${reason}`,
+    answeredBy: 'gate',
+    place: { uri, ...position },
+  }
 }
 
 /** A place to complete. Without a `context` nobody has asked for it. */
