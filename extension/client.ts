@@ -325,7 +325,11 @@ function clientOptions(log: LogChannel, { observer, kill, didNotAsk }: LifeLine)
   return {
     documentSelector,
     outputChannel: log.channel,
-    initializationOptions: (): InitializationOptions => ({ protocolVersion, settings: readSettings() }),
+    initializationOptions: (): InitializationOptions => ({
+      protocolVersion,
+      settings: readSettings(),
+      trusted: vscode.workspace.isTrusted,
+    }),
     initializationFailedHandler: () => false,
     errorHandler: {
       error: () => ({ action: ErrorAction.Continue, handled: true }),

@@ -7,6 +7,7 @@ import { ChatController, type ViewCommand } from './chat-controller'
 import { createChatEngine } from './chat-engine'
 import { ChatView, chatViewId } from './chat-view'
 import { Engine } from './client'
+import { watchDeclarations } from './declarations'
 import { readSettings, toggleCompletions, toggleCompletionsFor } from './configuration'
 import { explainCode } from './explain'
 import { didAcceptCommand } from './ghost-text'
@@ -116,6 +117,7 @@ function start(context: vscode.ExtensionContext): void {
         log.debug(`The engine was not told where the cursor rests: ${describeError(error)}`)
       })
     }),
+    watchDeclarations(engine, log),
   )
   engine.start()
 }
