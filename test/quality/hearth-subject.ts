@@ -6,6 +6,7 @@ import { hasRest } from '../../engine/complete/rejoin'
 import { parseSettings, type Settings } from '../../engine/protocol/settings'
 import type { CompletionRequest, Provider, TextStream } from '../../engine/provider/provider'
 import type { Case, Ghost } from './case'
+import { neighboursOf } from './neighbours'
 import type { Asking, RecordedModel } from './recorded-model'
 import type { Answer, Subject } from './subject'
 
@@ -23,6 +24,8 @@ export interface Ablation {
   nameless?: true
   /** Filters left out, by their names in `engine/complete/postprocess/filter.ts`. */
   without?: readonly string[]
+  /** Other files of the package are open: the one that defines what is called, and neighbours in the folder. */
+  files?: true
   /** Shows what the model wrote as it is. It was stopped where the completer stops it. */
   uncut?: true
   /** Shows the first line only. */
@@ -43,6 +46,13 @@ const fewer = 70
 /** What to change is a row here; what it changes must be a setting or a part of the completer. */
 export const ablations: readonly Ablation[] = [
   { name: 'hearth', what: 'the completer with its default settings', usual: true },
+  {
+    name: 'other-files',
+    what: 'with other files of the package open, the one that defines what is called and up to three neighbours, and `hearth.completion.otherFiles` on',
+    usual: false,
+    settings: { otherFiles: 'on' },
+    files: true,
+  },
   {
     name: 'no-healing',
     what: 'the cursor counts as the end of a token',
@@ -121,6 +131,7 @@ export async function openHearth(ablation: Ablation, model: RecordedModel): Prom
   let outcome = ''
   let raw: string | undefined
   let tokens = 0
+  let asked: Case | undefined
   // Nobody types here, so there is no pause to wait for.
   const settings = { ...parseSettings({}).completion, debounceMs: 0, ...ablation.settings }
   const completer = createCompleter({
@@ -128,6 +139,7 @@ export async function openHearth(ablation: Ablation, model: RecordedModel): Prom
     settings: () => settings,
     log: createLog((_, text) => (outcome = text)),
     filters: filtersOf(ablation),
+    ...(ablation.files && { surroundings: () => (asked ? neighboursOf(asked) : undefined) }),
     record: (entry) => {
       if (entry.answeredBy !== 'model') return
       outcome = entry.outcome
@@ -139,6 +151,7 @@ export async function openHearth(ablation: Ablation, model: RecordedModel): Prom
     outcome = ''
     raw = undefined
     tokens = 0
+    asked = one
     const ghost = await completer.complete(
       {
         uri,

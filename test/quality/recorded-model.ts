@@ -100,8 +100,9 @@ export class RecordedModel {
   }
 
   async #written(request: CompletionRequest, asking: Asking): Promise<Recorded> {
-    const { prefix, typed, suffix, stop, maxTokens } = request
-    const key = hashOf([asking, prefix, typed, suffix, JSON.stringify(stop)])
+    const { files, prefix, typed, suffix, stop, maxTokens } = request
+    const others = files ? [JSON.stringify(files)] : []
+    const key = hashOf([asking, prefix, typed, suffix, JSON.stringify(stop), ...others])
     const known = this.#texts.get(key)
     if (known && (known.ended || known.tokens.length >= maxTokens)) return known
     const recorded = { key, ...(await this.#ask(request, asking)) }
