@@ -7,6 +7,7 @@ import { parseSettings } from '../../engine/protocol/settings'
 import { chatHtml } from '../../extension/chat-html'
 import { history, toStored, type Turn } from '../../extension/conversation'
 import { documentSelector } from '../../extension/documents'
+import { namesNear } from '../../extension/names-near'
 import { explainTarget, explainTitle, type SymbolNode } from '../../extension/explain-target'
 import { RestartPolicy } from '../../extension/restart-policy'
 import { completionAllowed, toggleLanguage } from '../../extension/settings'
@@ -40,6 +41,31 @@ describe('ghost text gates', () => {
   ]
   for (const [before, after] of toggles)
     it(`switching go: ${JSON.stringify(before)}`, () => assert.deepEqual(toggleLanguage(before, 'go'), after))
+})
+
+describe('names to look up', () => {
+  const rows: [name: string, lines: string[], names: string[]][] = [
+    [
+      'the nearest first',
+      ['const speed = 3', 'start(engine, '],
+      ['engine@7:6', 'start@7:0', 'speed@6:6', 'const@6:0'],
+    ],
+    ['each once, where it is nearest', ['open(box)', 'box.open('], ['open@7:4', 'box@7:0']],
+    ['short ones are of loops', ['for (const i of it) {'], ['const@6:5', 'for@6:0']],
+    [
+      'no more than eight',
+      ['aa1 aa2 aa3 aa4 aa5 aa6 aa7 aa8 aa9'],
+      ['aa9@6:32', 'aa8@6:28', 'aa7@6:24', 'aa6@6:20', 'aa5@6:16', 'aa4@6:12', 'aa3@6:8', 'aa2@6:4'],
+    ],
+    ['names of any script', ['größe + 名前名'], ['名前名@6:8', 'größe@6:0']],
+  ]
+  for (const [name, lines, names] of rows)
+    it(name, () =>
+      assert.deepEqual(
+        namesNear(lines, 6).map((one) => `${one.name}@${one.line}:${one.character}`),
+        names,
+      ),
+    )
 })
 
 describe('documents that get ghost text', () => {

@@ -30,6 +30,7 @@ const { values: options } = parseArgs({
     fast: { type: 'boolean', default: false },
     rest: { type: 'string', default: '0' },
     'low-power': { type: 'boolean', default: false },
+    'other-files': { type: 'string', default: 'auto' },
     show: { type: 'boolean', default: false },
     save: { type: 'boolean', default: false },
   },
@@ -44,7 +45,12 @@ async function main(): Promise<void> {
   const { id, name } = { id: options.model, name: path.parse(options.model).name }
   const model = await ensureModel(id, { log: silentLog, progress: noProgress }, new AbortController().signal)
   const engine = await startEngine({
-    settings: { model, device: 'cpu', lowPower: options['low-power'] ? 'on' : 'off' },
+    settings: {
+      model,
+      device: 'cpu',
+      lowPower: options['low-power'] ? 'on' : 'off',
+      completion: { otherFiles: options['other-files'] },
+    },
   })
   await engine.status(({ state }) => state === 'ready')
   const session = await replay(engine, publishedTasks(), {

@@ -16,7 +16,8 @@ export const didRest: Feature = {
     connection.onNotification(DidRestNotification.type, (params) => {
       const { uri, position } = parseParams(didRestParams, params)
       const document = host.documents.get(uri)
-      if (document) host.ahead.rested(readInput(document, position))
+      if (document && host.rules().refusal(uri) === undefined)
+        host.ahead.rested(readInput(document, position))
     })
     return {}
   },
