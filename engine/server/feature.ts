@@ -28,6 +28,8 @@ export interface Host {
   /** What must not be used for suggestions. */
   rules(): FileRules
   grantTrust(): void
+  /** URIs of folders of the workspace. */
+  changeFolders(added: readonly string[], removed: readonly string[]): void
   settings(): Settings
   /** Takes new settings: most count from the next request, the model's own reload it. */
   configure(raw: unknown): void

@@ -105,7 +105,7 @@ function createHost(
 ): Host {
   let settings = parseSettings(field(client.initializationOptions, 'settings'))
   let isTrusted = field(client.initializationOptions, 'trusted') !== false
-  const folders = workspaceFolders(client)
+  let folders = workspaceFolders(client)
   let rules = new FileRules(settings.exclude, folders)
   const files = new KnownFiles({ reader: diskReader, rules: () => rules, isTrusted: () => isTrusted, log })
   const requests = createRequestLog(log)
@@ -157,6 +157,11 @@ function createHost(
     requests,
     files,
     rules: () => rules,
+    changeFolders(added, removed) {
+      folders = [...folders.filter((folder) => !removed.includes(folder)), ...added]
+      rules = new FileRules(settings.exclude, folders)
+      files.forget()
+    },
     grantTrust() {
       isTrusted = true
       files.forget()

@@ -4,7 +4,10 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { DidChangeTextDocumentNotification } from 'vscode-languageserver-protocol/node'
+import {
+  DidChangeTextDocumentNotification,
+  DidChangeWorkspaceFoldersNotification,
+} from 'vscode-languageserver-protocol/node'
 import {
   DeclarationsNotification,
   DidGrantTrustNotification,
@@ -42,9 +45,11 @@ describe('other files over LSP', () => {
   afterEach(killLeftEngines)
   after(() => rmSync(folder, { recursive: true }))
 
-  async function start(options: { trusted?: boolean; exclude?: string[] } = {}): Promise<Engine> {
+  async function start(
+    options: { trusted?: boolean; exclude?: string[]; folder?: string } = {},
+  ): Promise<Engine> {
     const engine = await startEngine({
-      folder: root,
+      folder: options.folder ?? root,
       initializationOptions: {
         protocolVersion,
         ...(options.trusted !== undefined && { trusted: options.trusted }),
@@ -138,6 +143,20 @@ describe('other files over LSP', () => {
       parts.filter((part) => part.includes('declares')),
       ['shapes.ts, which declares moveBy'],
     )
+    assert.equal(await engine.quit(), 0)
+  })
+
+  it('a folder that is added to the workspace is read from then on', async () => {
+    const engine = await start({ folder: `${root}/inner` })
+    await engine.open(address('main.ts'), 'typescript', imports)
+    const before = await partsFor(engine, 'main.ts', 'moveBy')
+    assert.ok(!before.some((part) => part.includes('shapes.ts')), before.join('\n'))
+    await engine.connection.sendNotification(DidChangeWorkspaceFoldersNotification.type, {
+      event: { added: [{ uri: root, name: 'project' }], removed: [] },
+    })
+    await engine.open(address('second.ts'), 'typescript', imports)
+    const after = await partsFor(engine, 'second.ts', 'moveBy', 'shapes.ts')
+    assert.ok(after.includes('shapes.ts, which declares moveBy'), after.join('\n'))
     assert.equal(await engine.quit(), 0)
   })
 

@@ -1,5 +1,6 @@
-// Other files for prompts: which are open, where names are declared, whether the workspace is trusted.
+// Other files for prompts: which are open, where names are declared, what the workspace is and whether it is trusted.
 import * as v from 'valibot'
+import { DidChangeWorkspaceFoldersNotification } from 'vscode-languageserver/node'
 import { DeclarationsNotification, DidGrantTrustNotification } from '../../protocol/messages'
 import { parseParams } from '../edge'
 import type { Feature } from '../feature'
@@ -20,6 +21,12 @@ export const knownFiles: Feature = {
       await host.files.declared(uri, declarations)
     })
     connection.onNotification(DidGrantTrustNotification.type, () => host.grantTrust())
-    return {}
+    connection.onNotification(DidChangeWorkspaceFoldersNotification.type, ({ event }) =>
+      host.changeFolders(
+        event.added.map(({ uri }) => uri),
+        event.removed.map(({ uri }) => uri),
+      ),
+    )
+    return { workspace: { workspaceFolders: { supported: true, changeNotifications: true } } }
   },
 }

@@ -42,6 +42,9 @@ const mostClosed = 8
 const mostDeclarations = 16
 const mostLookedUp = 16
 
+// Files that were looked for and are not there have one, too.
+const mostVerdicts = 2048
+
 // `.gitignore` may change.
 const verdictMs = 10_000
 
@@ -187,6 +190,7 @@ export class KnownFiles {
   async #decide(uri: string): Promise<boolean> {
     const mayUse = await this.#isAllowed(uri)
     if (this.#verdicts.get(uri)?.mayUse !== mayUse) this.#version++
+    if (this.#verdicts.size >= mostVerdicts) this.#verdicts.clear()
     this.#verdicts.set(uri, { mayUse, at: performance.now() })
     return mayUse
   }

@@ -89,6 +89,14 @@ describe('edit history', () => {
       [['a', 5, 11]],
     ],
     [
+      'the whole document',
+      [
+        ['a', 5, 5, 1],
+        ['a', 0, Number.MAX_SAFE_INTEGER, 9],
+      ],
+      [['a', 0, 9]],
+    ],
+    [
       'a place that is deleted with what is around it',
       [
         ['a', 5, 5, 3],
