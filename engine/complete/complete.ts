@@ -7,7 +7,7 @@ import type { AnsweredBy, PromptPart } from '../protocol/messages'
 import type { Finished, Provider } from '../provider/provider'
 import { readStream } from '../provider/read-stream'
 import { readContext, type CompletionInput, type CursorContext } from './context'
-import { CopySuggestions, type Neighbours } from './copy-suggestion'
+import { CopySuggestions } from './copy-suggestion'
 import { waitTime } from './debounce'
 import { fitClosers } from './fit-closers'
 import { GhostCache, sameAfter } from './ghost-cache'
@@ -51,12 +51,10 @@ export interface CompletionRecord {
 export interface CompleterParts {
   /** The model, or undefined while there is none: then suggestions are copies of what followed the same words elsewhere. */
   provider: () => Provider | undefined
-  /** What besides the document may be copied from. */
-  neighbours?: Neighbours
   settings: () => Settings['completion']
   log: Log
   record?: (record: CompletionRecord) => void
-  /** What is known besides the document, for pieces of other files in prompts; absent where nobody knows anything. */
+  /** What is known besides the document, for pieces of other files in prompts and, while there is no model, for copies; absent where nobody knows anything. */
   surroundings?: (uri: string) => Surroundings | undefined
   /** Milliseconds a request without anybody waiting is kept for the next keystroke. */
   graceMs?: number
@@ -229,7 +227,11 @@ class LadderCompleter implements Completer {
   }
 
   #copy(input: CompletionInput, context: CursorContext): string {
-    const copied = this.#copies.find(input, context, this.parts.neighbours?.(input) ?? [])
+    const { otherFiles } = this.parts.settings()
+    const known = otherFiles === 'off' ? undefined : this.parts.surroundings?.(input.uri)
+    const neighbours = (known?.documents ?? []).filter(({ languageId }) => languageId === input.languageId)
+    const texts = neighbours.map(({ text }) => text)
+    const copied = this.#copies.find(input, context, texts)
     return applyFilters(this.#filters.shape, copied ?? '', context).text
   }
 

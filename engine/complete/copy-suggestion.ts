@@ -3,9 +3,6 @@ import { TokenPlaces } from '../base/token-places'
 import { takeSelected, unixLines, type CompletionInput, type CursorContext } from './context'
 import { isBlank, linesBelow } from './lines'
 
-/** Other open documents of the same language. */
-export type Neighbours = (input: CompletionInput) => readonly string[]
-
 // Measured on holes in published code (test/quality): of what two words and a sign agree on, a third is right; shorter ones are chance.
 const leastAgreeing = 3
 
@@ -29,7 +26,8 @@ export class CopySuggestions {
 
   /**
    * The rest of a line as most of the places say that agree with the text before the cursor for the longest, at least three words or
-   * signs; undefined when there are none, or when they disagree. A word at the cursor may be unfinished.
+   * signs; undefined when there are none, or when they disagree. A word at the cursor may be unfinished. `neighbours` are other documents
+   * of the same language, the ones used last first.
    */
   find(input: CompletionInput, context: CursorContext, neighbours: readonly string[]): string | undefined {
     const { text, offset } = takeSelected(input)

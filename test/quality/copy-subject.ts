@@ -2,27 +2,25 @@
 import path from 'node:path'
 import { createLog } from '../../engine/base/log'
 import { createCompleter } from '../../engine/complete/complete'
+import type { Surroundings } from '../../engine/complete/other-files/surroundings'
 import { parseSettings } from '../../engine/protocol/settings'
-import type { Case } from './case'
-import { packages } from './packages'
-import { sourceFiles } from './sources'
+import { neighboursOf } from './neighbours'
 import type { Subject } from './subject'
 
-/** `neighbours` is the number of other files of the same folder that are open. */
-export function openCopies(neighbours: number): Subject {
+export function openCopies(openFiles: boolean): Subject {
   let outcome = ''
-  let others: readonly string[] = []
+  let surroundings: Surroundings | undefined
   const settings = parseSettings({}).completion
   const completer = createCompleter({
     provider: () => undefined,
-    neighbours: () => others,
+    surroundings: () => surroundings,
     settings: () => settings,
     log: createLog((_, text) => (outcome = text)),
   })
   return {
     answer: async (one) => {
       outcome = ''
-      others = filesBeside(one).slice(0, neighbours)
+      surroundings = openFiles ? neighboursOf(one) : undefined
       const ghost = await completer.complete(
         {
           uri: `bench:${one.id}`,
@@ -38,14 +36,4 @@ export function openCopies(neighbours: number): Subject {
     },
     close: () => Promise.resolve(),
   }
-}
-
-function filesBeside({ package: name, file }: Case): string[] {
-  const from = packages.find((one) => one.name === name)
-  const folder = path.posix.dirname(file)
-  return from
-    ? sourceFiles(from)
-        .filter((other) => other.path !== file && path.posix.dirname(other.path) === folder)
-        .map(({ text }) => text)
-    : []
 }

@@ -27,13 +27,16 @@ export const subjectRows: readonly SubjectRow[] = [
     open: openLlamaCpp,
   },
   ...[
-    { neighbours: 0, what: 'the completer while it has no model: copies from the same file' },
-    { neighbours: 3, what: 'the same, with three other files of the folder open' },
-  ].map(({ neighbours, what }) => ({
-    name: neighbours === 0 ? 'hearth-no-model' : 'hearth-no-model-open-files',
+    { openFiles: false, what: 'the completer while it has no model: copies from the same file' },
+    {
+      openFiles: true,
+      what: 'the same, with the file that defines what is called and three of the folder open',
+    },
+  ].map(({ openFiles, what }) => ({
+    name: openFiles ? 'hearth-no-model-open-files' : 'hearth-no-model',
     what,
     usual: true,
-    open: () => Promise.resolve(openCopies(neighbours)),
+    open: () => Promise.resolve(openCopies(openFiles)),
   })),
   {
     name: 'copy-rule',

@@ -142,9 +142,11 @@ export function markdown(figures: Figures): string {
     ],
     [
       'the same after a suggestion was taken whole',
-      `${answerMs.accepted.map(one).join(' / ')} (${Object.entries(figures.acceptedBy)
-        .map(([by, count]) => `${by} ${count}`)
-        .join(', ')})`,
+      Object.keys(figures.acceptedBy).length === 0
+        ? 'none was answered before the next keystroke'
+        : `${answerMs.accepted.map(one).join(' / ')} (${Object.entries(figures.acceptedBy)
+            .map(([by, count]) => `${by} ${count}`)
+            .join(', ')})`,
     ],
   ]
   const [first, second] = [0, 1].map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))

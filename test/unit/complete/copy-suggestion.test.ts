@@ -8,7 +8,8 @@ interface Row {
   what: string
   /** The cursor is at `┃`. */
   document: string
-  neighbours?: readonly string[]
+  /** Other documents: language, text. */
+  neighbours?: readonly (readonly [languageId: string, text: string])[]
   settings?: object
   expected: string | undefined
 }
@@ -65,8 +66,24 @@ const rows: readonly Row[] = [
   {
     what: 'from a neighbour',
     document: 'f(a, b, ┃',
-    neighbours: ['x', 'g()\r\nf(a, b, c)\r\n'],
+    neighbours: [
+      ['typescript', 'x'],
+      ['typescript', 'g()\nf(a, b, c)\n'],
+    ],
     expected: 'c)',
+  },
+  {
+    what: 'not from a neighbour in another language',
+    document: 'f(a, b, ┃',
+    neighbours: [['javascript', 'f(a, b, c)']],
+    expected: undefined,
+  },
+  {
+    what: 'not from a neighbour where other files are to be left alone',
+    document: 'f(a, b, ┃',
+    neighbours: [['typescript', 'f(a, b, c)']],
+    settings: { otherFiles: 'off' },
+    expected: undefined,
   },
   {
     what: 'with Windows line ends',
@@ -90,7 +107,14 @@ describe('copy suggestions', () => {
     const records: CompletionRecord[] = []
     const completer = createCompleter({
       provider: () => undefined,
-      neighbours: () => neighbours,
+      surroundings: () => ({
+        repository: '',
+        path: 'a.ts',
+        documents: neighbours.map(([languageId, text]) => ({ uri: '', path: '', languageId, text })),
+        edits: [],
+        declarations: [],
+        version: 0,
+      }),
       settings: () => parseSettings({ completion: settings }).completion,
       log: silentLog,
       record: (record) => records.push(record),
