@@ -6,6 +6,7 @@ import type { AnswerToken, Usage } from '../protocol/chat'
 import type { AnsweredBy, PromptPart } from '../protocol/messages'
 import type { Finished, Provider } from '../provider/provider'
 import { readStream } from '../provider/read-stream'
+import { drawAlternatives } from './alternatives'
 import { readContext, type CompletionInput, type CursorContext } from './context'
 import { CopySuggestions } from './copy-suggestion'
 import { waitTime } from './debounce'
@@ -13,10 +14,10 @@ import { fitClosers } from './fit-closers'
 import { GhostCache, sameAfter } from './ghost-cache'
 import { findDoubt } from './postprocess/confidence'
 import { allFilters, applyFilters, type Filtered, type Filters } from './postprocess/filter'
-import { blockEnd } from './postprocess/stop-at-block-end'
 import { FilesInPrompt, wantsFiles, withFiles, type ChosenFiles } from './other-files/files-in-prompt'
 import type { Surroundings } from './other-files/surroundings'
 import { PromptLayout } from './prompt-layout'
+import { dropUnfinishedLine, isComplete, stopsOf } from './read-suggestion'
 import { doubtBeforeRest, hasRest, restAt } from './rejoin'
 import { WindowSize } from './window-size'
 
@@ -75,6 +76,8 @@ export interface Completer {
   prepare(input: CompletionInput, supposed: boolean): Promise<string | undefined>
   /** Ends what `prepare` has begun, unless an editor waits for it by now. */
   stopPreparing(): void
+  /** What else might stand where `shown` is suggested, for somebody who asks by hand. Never rejects. */
+  alternatives(input: CompletionInput, shown: Suggestion, signal: AbortSignal): Promise<Suggestion[]>
   /** The user took a suggestion in this document: the next request does not wait. */
   accepted(uri: string): void
   /** Forgets every suggestion, for another model. */
@@ -89,6 +92,7 @@ const defaultGraceMs = 150
 const defaultReadingMs = 10_000
 
 const nothingToCopy = 'no model is loaded, the status says why, and no other place reads like this one'
+const mostAlternatives = 2
 
 export function createCompleter(parts: CompleterParts): Completer {
   return new LadderCompleter(parts)
@@ -142,6 +146,7 @@ class LadderCompleter implements Completer {
   readonly #files = new FilesInPrompt()
   #running: Running | undefined
   #waiting: AbortController | undefined
+  #drawing: AbortController | undefined
   #acceptedIn: string | undefined
   /** The settings that what is remembered was made with. */
   #madeWith = ''
@@ -163,6 +168,7 @@ class LadderCompleter implements Completer {
     this.#files.forget()
     this.#running?.controller.abort()
     this.#waiting?.abort()
+    this.#drawing?.abort()
   }
 
   async prepare(input: CompletionInput, supposed: boolean): Promise<string | undefined> {
@@ -189,6 +195,7 @@ class LadderCompleter implements Completer {
   async complete(input: CompletionInput, signal: AbortSignal): Promise<Suggestion | undefined> {
     if (signal.aborted) return undefined
     this.#forgetOldSettings()
+    this.#drawing?.abort()
     const askedAt = performance.now()
     const context = readContext(input, this.#window.chars, this.#layout)
     const asked = { context, askedAt }
@@ -233,6 +240,46 @@ class LadderCompleter implements Completer {
     const texts = neighbours.map(({ text }) => text)
     const copied = this.#copies.find(input, context, texts)
     return applyFilters(this.#filters.shape, copied ?? '', context).text
+  }
+
+  async alternatives(input: CompletionInput, shown: Suggestion, signal: AbortSignal): Promise<Suggestion[]> {
+    const provider = this.parts.provider()
+    if (!provider) return []
+    this.#drawing?.abort()
+    this.#drawing = new AbortController()
+    const until = AbortSignal.any([signal, this.#drawing.signal])
+    const askedAt = performance.now()
+    const context = readContext(input, this.#window.chars, this.#layout)
+    const others = this.#otherFiles(context, provider)
+    const parts = partsOf(context, others, provider.capabilities.fim)
+    const prompt = others ? withFiles(context, others) : context.prompt
+    const asking = { context, prompt, provider, settings: this.parts.settings(), filters: this.#filters }
+    const found = [shown]
+    try {
+      for await (const drawn of drawAlternatives(asking, until)) {
+        const suggestion = place(drawn.text, input, context)
+        const isNew = suggestion && found.every(({ text }) => text !== suggestion.text)
+        this.#record(
+          { context, askedAt },
+          {
+            text: drawn.raw,
+            shown: isNew ? drawn.text : '',
+            outcome: isNew
+              ? 'suggested as another one'
+              : 'asked for another one, the model wrote the same again',
+            answeredBy: 'model',
+            parts,
+            usage: drawn.usage,
+          },
+        )
+        if (isNew) found.push(suggestion)
+        if (found.length > mostAlternatives) break
+      }
+    } catch (error) {
+      // What is there is worth more than an error.
+      this.parts.log.debug(`No other suggestions: ${String(error)}`)
+    }
+    return found.slice(1)
   }
 
   async #find(input: CompletionInput, asked: Asked, signal: AbortSignal): Promise<Found | undefined> {
@@ -353,11 +400,10 @@ class LadderCompleter implements Completer {
   async #generate(running: Running, provider: Provider): Promise<string | undefined> {
     const { context, controller } = running
     const { maxTokens, timeBudgetMs } = this.parts.settings()
-    const stop = context.mode === 'line' ? ['\n'] : []
     const request = {
       ...(running.others ? withFiles(context, running.others) : context.prompt),
       maxTokens,
-      stop,
+      stop: stopsOf(context),
       timeBudgetMs,
       // Where all is shown, nobody needs to work out how likely it is.
       ...(running.boldness < 1 && { onToken: (token: AnswerToken) => void running.tokens.push(token) }),
@@ -498,18 +544,6 @@ function reasonForNothing({ droppedBy }: Filtered): string {
 /** Whether what follows would be cut anyway. */
 function isDone({ text, context, rejoins }: Running, filters: Filters): boolean {
   return isComplete(text, context, filters) || (rejoins && restAt(text, context.lineSuffix) >= 0)
-}
-
-function isComplete(text: string, context: CursorContext, { reading, shape }: Filters): boolean {
-  if (text.trim() === '' || !('stop-at-block-end' in shape)) return false
-  const shown = applyFilters(reading, text, context)
-  return shown.text !== '' && blockEnd(shown.text, context) !== undefined
-}
-
-/** A suggestion of several lines that ran out of tokens ends with a torn line. */
-function dropUnfinishedLine(text: string): string {
-  const lineBreak = text.lastIndexOf('\n')
-  return lineBreak > 0 && text.slice(0, lineBreak).trim() !== '' ? text.slice(0, lineBreak) : text
 }
 
 /** What was typed between two places, or undefined when one does not lead to the other. */

@@ -10,6 +10,8 @@ export interface CompletionInput {
   path: string
   languageId: string
   text: string
+  /** Characters at the start of `text` that stand in the cells above; absent outside notebooks. */
+  above?: number
   offset: number
   trigger: 'automatic' | 'invoked'
   /** What the editor's own completion list has selected: the suggestion must continue as if it were taken. */
@@ -78,7 +80,7 @@ export function readContext(
     above: unixLines(text.slice(0, layout.start)),
     linePrefix,
     lineSuffix,
-    position: positionOf(input.text, input.offset),
+    position: positionOf(input),
     mode: expectsBlock(linePrefix, lineSuffix) ? 'block' : 'line',
     header,
     prompt: {
@@ -99,10 +101,10 @@ export function takeSelected({ text, offset, selected }: CompletionInput): { tex
   }
 }
 
-function positionOf(text: string, offset: number): CursorContext['position'] {
+function positionOf({ text, above = 0, offset }: CompletionInput): CursorContext['position'] {
   let line = 0
-  let start = 0
-  for (let end = text.indexOf('\n'); end >= 0 && end < offset; end = text.indexOf('\n', start)) {
+  let start = above
+  for (let end = text.indexOf('\n', start); end >= 0 && end < offset; end = text.indexOf('\n', start)) {
     line++
     start = end + 1
   }

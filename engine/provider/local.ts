@@ -83,16 +83,17 @@ export class LocalProvider implements Provider {
     return this.parts.model.tokenizer.encode(pieces)
   }
 
-  /** Greedy: the same keystroke always gets the same ghost. The cursor may stand inside a token. */
+  /** Greedy unless the request wants it otherwise: the same keystroke always gets the same ghost. The cursor may stand inside a token. */
   async *complete(request: CompletionRequest, signal: AbortSignal): TextStream {
     // A small window is shared by half: a suggestion that left no room for its prompt would be a guess.
     const maxTokens = Math.min(request.maxTokens, this.#typing.capacity >> 1)
     const { tokenizer } = this.#prefixes
     const healed = endToHeal(request.prefix + request.typed, this.#prefixes)
     const prompt = this.#completionPrompt({ ...takenBack(request, healed.length), maxTokens })
+    const sampling: SamplerOptions = { ...greedy, ...request.sampling }
     const options: GenerateOptions = {
       maxTokens,
-      sampler: new HealingSampler(healed, this.#prefixes, createSampler(greedy, tokenizer.size)),
+      sampler: new HealingSampler(healed, this.#prefixes, createSampler(sampling, tokenizer.size)),
       skip: healed.length,
       stop: request.stop,
       timeBudgetMs: request.timeBudgetMs,

@@ -27,6 +27,8 @@ export interface CompletionRequest {
   stop: readonly string[]
   /** Milliseconds of decoding after which what is there is good enough. */
   timeBudgetMs: number
+  /** Draws tokens by their probabilities; the same seed draws the same. Absent: the likeliest is taken. */
+  sampling?: { temperature: number; topP: number; seed: number }
   /** Told of every token of the suggestion before its text comes, as in `GenerateOptions`; left out where nobody wants to know. */
   onToken?: (token: AnswerToken) => void
 }

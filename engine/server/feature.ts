@@ -14,11 +14,13 @@ import type { Settings } from '../protocol/settings'
 import type { FileRules } from './known-files/file-rules'
 import type { KnownFiles } from './known-files/known-files'
 import type { ModelHost } from './model-host'
+import type { Notebooks } from './notebooks'
 import type { RequestLog } from './request-log'
 
 export interface Host {
   readonly log: Log
   readonly documents: TextDocuments<TextDocument>
+  readonly notebooks: Notebooks
   readonly models: ModelHost
   readonly completer: Completer
   readonly ahead: Ahead

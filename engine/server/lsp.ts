@@ -33,6 +33,7 @@ import { FileRules } from './known-files/file-rules'
 import { KnownFiles } from './known-files/known-files'
 import { displayOwn } from './load-display'
 import { createModelHost, type ModelChoice } from './model-host'
+import { listenToNotebooks, type Notebooks } from './notebooks'
 import { createRequestLog } from './request-log'
 import { openWire, type Transport } from './transport'
 import { watchedDocuments } from './watched-documents'
@@ -57,10 +58,11 @@ export async function runLspServer(options: { transport: Transport }): Promise<v
 
   let host: Host | undefined
   const documents = watchedDocuments((document, changes) => host?.files.changed(document, changes))
+  const notebooks = listenToNotebooks(connection, documents)
   connection.onInitialize((client) => {
     const refused = refuse(client)
     if (refused) return refused
-    host = createHost(connection, documents, client, log)
+    host = createHost(connection, documents, notebooks, client, log)
     return initializeResult(connection, host, client)
   })
   // The client may not be sent anything before it has said `initialized`.
@@ -92,7 +94,11 @@ function refuse({ initializationOptions }: InitializeParams): ResponseError<neve
 function initializeResult(connection: Connection, host: Host, client: InitializeParams): InitializeResult {
   const added = features.map((feature) => feature.register(connection, host, client))
   return {
-    capabilities: Object.assign({ textDocumentSync: TextDocumentSyncKind.Incremental }, ...added) as object,
+    capabilities: Object.assign(
+      { textDocumentSync: TextDocumentSyncKind.Incremental },
+      host.notebooks.capabilities,
+      ...added,
+    ) as object,
     serverInfo: { name: 'Hearth' },
   }
 }
@@ -100,6 +106,7 @@ function initializeResult(connection: Connection, host: Host, client: Initialize
 function createHost(
   connection: Connection,
   documents: TextDocuments<TextDocument>,
+  notebooks: Notebooks,
   client: InitializeParams,
   log: Log,
 ): Host {
@@ -151,6 +158,7 @@ function createHost(
   return {
     log,
     documents,
+    notebooks,
     models: modelHost,
     completer,
     ahead,

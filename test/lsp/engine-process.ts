@@ -44,6 +44,8 @@ export interface Engine {
     line: number,
     character: number,
     token?: CancellationToken,
+    /** As after a keystroke when left out. */
+    triggerKind?: InlineCompletionTriggerKind,
   ): Promise<InlineCompletionItem[]>
   /** Resolves with the exit code after an orderly goodbye. */
   quit(): Promise<number | null>
@@ -111,8 +113,8 @@ export async function startEngine(options: StartOptions): Promise<Engine> {
         connection.sendNotification(DidOpenTextDocumentNotification.type, {
           textDocument: { uri, languageId, version: 1, text },
         }),
-      complete: async (uri, line, character, token) => {
-        const context = { triggerKind: InlineCompletionTriggerKind.Invoked }
+      complete: async (uri, line, character, token, triggerKind = InlineCompletionTriggerKind.Automatic) => {
+        const context = { triggerKind }
         const params = { textDocument: { uri }, position: { line, character }, context }
         const answer = await connection.sendRequest(InlineCompletionRequest.type, params, token)
         return Array.isArray(answer) ? answer : (answer?.items ?? [])

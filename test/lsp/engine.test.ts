@@ -10,11 +10,13 @@ import {
   CancellationTokenSource,
   DidChangeConfigurationNotification,
   DidChangeTextDocumentNotification,
+  DidOpenNotebookDocumentNotification,
   ErrorCodes,
   InlineCompletionRequest,
   InlineCompletionTriggerKind,
   LSPErrorCodes,
   LogTraceNotification,
+  NotebookCellKind,
   ResponseError,
   SetTraceNotification,
   WorkDoneProgress,
@@ -135,6 +137,43 @@ describe('engine over LSP', () => {
       const { promptTokens = 0, reusedTokens = -1 } = entry?.usage ?? {}
       assert.ok(promptTokens > 0)
       assert.deepEqual(await counts, { promptTokens, reusedTokens })
+    })
+
+    it('suggests more than one to somebody who asks by hand', async () => {
+      const uri = 'file:///project/hand.ts'
+      await engine.open(uri, 'typescript', 'const total = 1\nconst by = ')
+      const invoked = InlineCompletionTriggerKind.Invoked
+      const items = await engine.complete(uri, 1, 11, undefined, invoked)
+      assert.equal(new Set(items.map(({ insertText }) => insertText)).size, 3)
+    })
+
+    it('a cell of a notebook goes on from the cells above', async () => {
+      const cells = [
+        { kind: NotebookCellKind.Markup, languageId: 'markdown', text: '# Sums' },
+        { kind: NotebookCellKind.Code, languageId: 'python', text: 'total = 1\n' },
+        { kind: NotebookCellKind.Code, languageId: 'sql', text: 'select 1' },
+        { kind: NotebookCellKind.Code, languageId: 'python', text: 'import math\nnext = ' },
+      ].map((cell, at) => ({ ...cell, document: `vscode-notebook-cell:/project/sums.ipynb#${at}` }))
+      const uri = cells[3]?.document ?? ''
+      await engine.connection.sendNotification(DidOpenNotebookDocumentNotification.type, {
+        notebookDocument: {
+          uri: 'file:///project/sums.ipynb',
+          notebookType: 'jupyter-notebook',
+          version: 1,
+          cells: cells.map(({ kind, document }) => ({ kind, document })),
+        },
+        cellTextDocuments: cells.map(({ document, languageId, text }) => ({
+          uri: document,
+          languageId,
+          version: 1,
+          text,
+        })),
+      })
+      const [item] = await engine.complete(uri, 1, 7)
+      assert.deepEqual(item?.range, { start: { line: 1, character: 7 }, end: { line: 1, character: 7 } })
+      const [asked] = await engine.connection.sendRequest(RequestLogRequest.type)
+      assert.deepEqual(asked?.place, { uri, line: 1, character: 7 })
+      assert.equal(asked.prompt, '# sums.ipynb\ntotal = 1\n\nimport math\nnext = ┃')
     })
 
     it('a suggestion for text that has changed since is not sent', async () => {

@@ -26,7 +26,8 @@ export const inlineCompletion: Feature = {
           return []
         }
         const { version } = document
-        const input = readInput(document, params.position, params.context)
+        const above = host.notebooks.above(document)
+        const input = readInput(document, params.position, params.context, above)
         host.ahead.asked(input)
         const suggestion = await host.completer
           .complete(input, signal)
@@ -35,11 +36,15 @@ export const inlineCompletion: Feature = {
             host.log.error(`No suggestion: ${describeError(error)}`)
             return undefined
           })
+        const others =
+          suggestion && input.trigger === 'invoked'
+            ? await host.completer.alternatives(input, suggestion, signal)
+            : []
         // Text that has changed since is not the text that was completed, even when the client forgot to cancel.
         const stale = document.version !== version
         if (!suggestion || stale) return []
         host.ahead.suggested(input, suggestion)
-        return [toItem(document, suggestion)]
+        return [suggestion, ...others].map((one) => toItem(document, one, above.length))
       }),
     )
     return { inlineCompletionProvider: true }
@@ -59,25 +64,28 @@ function refused(uri: string, position: Position, reason: string): Omit<RequestL
   }
 }
 
-/** A place to complete. Without a `context` nobody has asked for it. */
+/** A place to complete. Without a `context` nobody has asked for it; `above` is the text of the cells above. */
 export function readInput(
   document: TextDocument,
   position: Position,
   context?: InlineCompletionContext,
+  above = '',
 ): CompletionInput {
   const selected = context?.selectedCompletionInfo
+  const offsetAt = (place: Position): number => above.length + document.offsetAt(place)
   return {
     uri: document.uri,
     path: Utils.basename(URI.parse(document.uri)),
     languageId: document.languageId,
-    text: document.getText(),
-    offset: document.offsetAt(position),
+    text: above + document.getText(),
+    above: above.length,
+    offset: offsetAt(position),
     trigger: context?.triggerKind === InlineCompletionTriggerKind.Invoked ? 'invoked' : 'automatic',
     ...(selected
       ? {
           selected: {
-            start: document.offsetAt(selected.range.start),
-            end: document.offsetAt(selected.range.end),
+            start: offsetAt(selected.range.start),
+            end: offsetAt(selected.range.end),
             text: selected.text,
           },
         }
@@ -85,10 +93,14 @@ export function readInput(
   }
 }
 
-function toItem(document: TextDocument, suggestion: Suggestion): InlineCompletionItem {
+function toItem(
+  document: TextDocument,
+  { text, start, end }: Suggestion,
+  above: number,
+): InlineCompletionItem {
   const windows = document.getText().includes('\r\n')
   return {
-    insertText: windows ? suggestion.text.replaceAll('\n', '\r\n') : suggestion.text,
-    range: { start: document.positionAt(suggestion.start), end: document.positionAt(suggestion.end) },
+    insertText: windows ? text.replaceAll('\n', '\r\n') : text,
+    range: { start: document.positionAt(start - above), end: document.positionAt(end - above) },
   }
 }

@@ -4,8 +4,8 @@ import type { FinishReason, Usage } from '../../../engine/protocol/chat'
 import type { ChatOptions, CompletionRequest, Provider, TextStream } from '../../../engine/provider/provider'
 
 export interface Script {
-  /** What the model says; the request may decide. */
-  says: (prompt: string) => string
+  /** What the model says; the request may decide, with the seed of a draw. */
+  says: (prompt: string, seed?: number) => string
   /** How it ends when no stop string and no cancel comes first. */
   finishReason?: FinishReason
   fim?: boolean
@@ -62,7 +62,8 @@ export function scriptedProvider(script: Script): ScriptedProvider {
       entry.end = 'failed'
       throw script.fails
     }
-    const { text, stopped } = cutAtStop(script.says(prompt), stop)
+    const seed = 'sampling' in request ? request.sampling?.seed : undefined
+    const { text, stopped } = cutAtStop(script.says(prompt, seed), stop)
     const size = script.pieceChars ?? 3
     try {
       for (let at = 0; at < text.length; at += size) {
