@@ -12,22 +12,30 @@ export interface CodeServer {
   workspace: string
   /** Processes that run the engine of this server's extension. */
   enginePids: () => number[]
+  /** Processes that run extensions for the pages of this server. */
+  extensionHostPids: () => number[]
+  /** Other settings on top of those that keep the page quiet; VS Code sees them within a second or so. */
+  configure(settings: Readonly<Record<string, unknown>>): void
   /** The extension's log, all of it so far. */
   log(): string
   close(): Promise<void>
 }
 
-/** @param files the folder to open, text by name; @param settings on top of those that keep the page quiet */
+/** @param files the folder to open, text by name; @param settings on top of those that keep the page quiet; @param bare without Hearth */
 export async function startCodeServer(
   files: Readonly<Record<string, string>>,
   settings: Readonly<Record<string, unknown>> = {},
+  bare = false,
 ): Promise<CodeServer> {
   const folder = mkdtempSync(path.join(tmpdir(), 'hearth-vscode-'))
   const workspace = path.join(folder, 'project')
   const extensions = path.join(folder, 'extensions')
   const userData = path.join(folder, 'user')
   for (const [name, text] of Object.entries(files)) write(path.join(workspace, name), text)
-  write(path.join(userData, 'User', 'settings.json'), JSON.stringify({ ...quiet, ...settings }))
+  const configure: CodeServer['configure'] = (changed) =>
+    write(path.join(userData, 'User', 'settings.json'), JSON.stringify({ ...quiet, ...changed }))
+  configure(settings)
+  write(path.join(userData, 'User', 'keybindings.json'), JSON.stringify(keys))
 
   const entry = path.resolve('test/vscode/node_modules/code-server/out/node/entry.js')
   const folders = ['--user-data-dir', userData, '--extensions-dir', extensions]
@@ -38,13 +46,7 @@ export async function startCodeServer(
     // The model is there already, and must not be fetched once more.
     HEARTH_CACHE: path.dirname(path.dirname(process.env['HEARTH_TEST_MODEL'] ?? '')),
   }
-  const install = spawnSync(
-    process.execPath,
-    [entry, ...folders, '--install-extension', path.resolve(process.env['HEARTH_TEST_VSIX'] ?? '')],
-    { env, encoding: 'utf8', timeout: 120_000 },
-  )
-  if (install.status !== 0)
-    throw new Error(`the VSIX cannot be installed: ${install.stdout}${install.stderr}`)
+  if (!bare) installVsix([entry, ...folders], env)
 
   const port = await freePort()
   const child = spawn(
@@ -78,9 +80,24 @@ export async function startCodeServer(
       processes()
         .filter(({ command }) => command.includes(extensions) && /dist\/engine\.js (?!probe)/.test(command))
         .map(({ pid }) => pid),
+    extensionHostPids: () =>
+      descendants(child.pid ?? 0)
+        .filter(({ command }) => command.includes('--type=extensionHost'))
+        .map(({ pid }) => pid),
+    configure,
     log: () => logsBelow(path.join(userData, 'logs')),
     close,
   }
+}
+
+function installVsix(codeServer: readonly string[], env: NodeJS.ProcessEnv): void {
+  const install = spawnSync(
+    process.execPath,
+    [...codeServer, '--install-extension', path.resolve(process.env['HEARTH_TEST_VSIX'] ?? '')],
+    { env, encoding: 'utf8', timeout: 120_000 },
+  )
+  if (install.status !== 0)
+    throw new Error(`the VSIX cannot be installed: ${install.stdout}${install.stderr}`)
 }
 
 // What would cover the page: greetings, tips, and suggestions of other extensions.
@@ -101,6 +118,9 @@ const quiet = {
   // What appears must not depend on how sure a small model is.
   'hearth.completion.boldness': 1,
 }
+
+// For what has no key of its own, and would lose its ghost text to the palette.
+const keys = [{ key: 'ctrl+alt+l', command: 'editor.action.inlineSuggest.acceptNextLine' }]
 
 function write(file: string, text: string): void {
   mkdirSync(path.dirname(file), { recursive: true })
