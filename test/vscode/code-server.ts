@@ -14,8 +14,6 @@ export interface CodeServer {
   enginePids: () => number[]
   /** Processes that run extensions for the pages of this server. */
   extensionHostPids: () => number[]
-  /** Other settings on top of those that keep the page quiet; VS Code sees them within a second or so. */
-  configure(settings: Readonly<Record<string, unknown>>): void
   /** The extension's log, all of it so far. */
   log(): string
   close(): Promise<void>
@@ -32,9 +30,7 @@ export async function startCodeServer(
   const extensions = path.join(folder, 'extensions')
   const userData = path.join(folder, 'user')
   for (const [name, text] of Object.entries(files)) write(path.join(workspace, name), text)
-  const configure: CodeServer['configure'] = (changed) =>
-    write(path.join(userData, 'User', 'settings.json'), JSON.stringify({ ...quiet, ...changed }))
-  configure(settings)
+  write(path.join(userData, 'User', 'settings.json'), JSON.stringify({ ...quiet, ...settings }))
   write(path.join(userData, 'User', 'keybindings.json'), JSON.stringify(keys))
 
   const entry = path.resolve('test/vscode/node_modules/code-server/out/node/entry.js')
@@ -84,7 +80,6 @@ export async function startCodeServer(
       descendants(child.pid ?? 0)
         .filter(({ command }) => command.includes('--type=extensionHost'))
         .map(({ pid }) => pid),
-    configure,
     log: () => logsBelow(path.join(userData, 'logs')),
     close,
   }
