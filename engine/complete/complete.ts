@@ -55,7 +55,7 @@ export interface CompleterParts {
   settings: () => Settings['completion']
   log: Log
   record?: (record: CompletionRecord) => void
-  /** What is known besides the document, for pieces of other files in prompts and, while there is no model, for copies; absent where nobody knows anything. */
+  /** What is known besides the document, for pieces of other files in prompts and for copies; absent where nobody knows anything. */
   surroundings?: (uri: string) => Surroundings | undefined
   /** Milliseconds a request without anybody waiting is kept for the next keystroke. */
   graceMs?: number
@@ -90,6 +90,9 @@ const defaultGraceMs = 150
 
 // Nobody looks at a place for so long. What was read is kept: the next request goes on from there.
 const defaultReadingMs = 10_000
+
+// Copies are as often right as what the model is shown for at this boldness (test/quality).
+const leastForCopies = 0.5
 
 const nothingToCopy = 'no model is loaded, the status says why, and no other place reads like this one'
 const mostAlternatives = 2
@@ -201,8 +204,7 @@ class LadderCompleter implements Completer {
     const asked = { context, askedAt }
     const provider = this.parts.provider()
     const gated = reasonNotToAsk(input, context, this.parts.settings())
-    const copied =
-      provider || gated !== undefined || hasRest(context.lineSuffix) ? '' : this.#copy(input, context)
+    const copied = provider || gated !== undefined ? '' : this.#copy(input, context)
     const reason = gated ?? (provider || copied !== '' ? undefined : nothingToCopy)
     if (reason !== undefined) {
       this.#record(asked, { text: '', shown: '', outcome: reason, answeredBy: 'gate' })
@@ -210,7 +212,7 @@ class LadderCompleter implements Completer {
       return undefined
     }
     const found = provider
-      ? await this.#find(input, asked, signal)
+      ? await this.#findOrCopy(input, asked, signal)
       : { text: copied, answeredBy: 'copy' as const }
     if (found === undefined) return undefined
     const fitted = applyFilters(this.#filters.fit, found.text, context)
@@ -234,6 +236,7 @@ class LadderCompleter implements Completer {
   }
 
   #copy(input: CompletionInput, context: CursorContext): string {
+    if (hasRest(context.lineSuffix)) return ''
     const { otherFiles } = this.parts.settings()
     const known = otherFiles === 'off' ? undefined : this.parts.surroundings?.(input.uri)
     const neighbours = (known?.documents ?? []).filter(({ languageId }) => languageId === input.languageId)
@@ -280,6 +283,18 @@ class LadderCompleter implements Completer {
       this.parts.log.debug(`No other suggestions: ${String(error)}`)
     }
     return found.slice(1)
+  }
+
+  /** Where the model has nothing to say that is sure enough, other places of the text may. */
+  async #findOrCopy(input: CompletionInput, asked: Asked, signal: AbortSignal): Promise<Found | undefined> {
+    const found = await this.#find(input, asked, signal)
+    const { boldness } = this.parts.settings()
+    if (found?.text !== '' || input.trigger === 'invoked' || boldness < leastForCopies) return found
+    const text = this.#copy(input, asked.context)
+    if (text === '') return found
+    // Typing goes on with it.
+    this.#cache.put(asked.context, text)
+    return { text, answeredBy: 'copy' }
   }
 
   async #find(input: CompletionInput, asked: Asked, signal: AbortSignal): Promise<Found | undefined> {

@@ -4,8 +4,8 @@ import { firstUnclosed } from './brackets'
 import { closersOnly, signsOnly } from './context'
 import type { Doubt } from './postprocess/confidence'
 
-// Further on a model may well say the same in other words.
-const mostCompared = 6
+// A few characters, to the end of a word: further on a model may well say the same in other words.
+const compared = /^.{0,6}[\p{L}\p{N}_$]*/u
 
 /** Whether the rest of the line is more than signs that an editor puts there, and not behind a bracket, which ends the text anyway. */
 export function hasRest(lineSuffix: string): boolean {
@@ -15,7 +15,7 @@ export function hasRest(lineSuffix: string): boolean {
 
 /** Where in `text` the rest of the line begins, or -1: the part before it is what belongs at the cursor. */
 export function restAt(text: string, lineSuffix: string): number {
-  const rest = lineSuffix.trim().slice(0, mostCompared)
+  const rest = compared.exec(lineSuffix.trim())?.[0] ?? ''
   for (let at = text.indexOf(rest, 1); at >= 0; at = text.indexOf(rest, at + 1)) {
     const before = text.slice(0, at)
     if (!splitsWord(before, rest) && firstUnclosed(before) < 0) return at

@@ -43,7 +43,7 @@ const answeredByWords: Readonly<Record<AnsweredBy, string>> = {
   running: 'a request that the model was working on already',
   model: 'the model',
   ahead: 'the model, before anybody asked',
-  copy: 'a copy of what follows the same words in an open document; there was no model yet',
+  copy: 'a copy of what follows the same words in an open document; there was no model yet, or it was too unsure',
 }
 
 function section(entry: Entry, options: WhyPageOptions): string {

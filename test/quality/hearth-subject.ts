@@ -32,6 +32,8 @@ export interface Ablation {
   oneLine?: true
   /** Shows nothing where more than signs follows on the line. */
   gated?: true
+  /** Shows no copies of other places of the file. */
+  uncopied?: true
   /** The row to compare with; `hearth` when left out. */
   base?: string
   /** Answers only the first so many cases: each is another prompt to read. */
@@ -41,7 +43,8 @@ export interface Ablation {
 /** What the processor reads of SmolLM2-135M on two cores when nothing else runs: 372 tokens a second (test/bench/results/). */
 export const usualPace = 372
 
-const fewer = 70
+// A beginning of the list of cases is balanced.
+const fewer = 47
 
 /** What to change is a row here; what it changes must be a setting or a part of the completer. */
 export const ablations: readonly Ablation[] = [
@@ -63,14 +66,14 @@ export const ablations: readonly Ablation[] = [
   {
     name: 'no-file-name',
     what: 'without the comment with the name of the file',
-    usual: true,
+    usual: false,
     nameless: true,
     first: fewer,
   },
   {
     name: 'hearth-slow',
     what: 'on a machine that reads 30 tokens a second: a quarter of the text before the cursor',
-    usual: true,
+    usual: false,
     readsPerSecond: 30,
     first: fewer,
   },
@@ -79,6 +82,12 @@ export const ablations: readonly Ablation[] = [
     what: 'nothing where more than signs follows on the line, which this model does not see',
     usual: true,
     gated: true,
+  },
+  {
+    name: 'no-copies',
+    what: 'nothing where the model is too unsure: no copies of other places of the file',
+    usual: true,
+    uncopied: true,
   },
   { name: 'one-line', what: 'the first line only, of a block too', usual: true, oneLine: true },
   { name: 'no-filter', what: 'what the model wrote, as it is', usual: true, uncut: true },
@@ -130,6 +139,7 @@ export async function openHearth(ablation: Ablation, model: RecordedModel): Prom
   }
   let outcome = ''
   let raw: string | undefined
+  let isCopy = false
   let tokens = 0
   let asked: Case | undefined
   // Nobody types here, so there is no pause to wait for.
@@ -141,6 +151,7 @@ export async function openHearth(ablation: Ablation, model: RecordedModel): Prom
     filters: filtersOf(ablation),
     ...(ablation.files && { surroundings: () => (asked ? neighboursOf(asked) : undefined) }),
     record: (entry) => {
+      isCopy = entry.answeredBy === 'copy'
       if (entry.answeredBy !== 'model') return
       outcome = entry.outcome
       raw = entry.text
@@ -163,7 +174,7 @@ export async function openHearth(ablation: Ablation, model: RecordedModel): Prom
       },
       signal,
     )
-    const shown = shownOf(ablation, one, ghost, raw)
+    const shown = ablation.uncopied && isCopy ? undefined : shownOf(ablation, one, ghost, raw)
     return { ...(shown && { ghost: shown }), ...(raw !== undefined && { raw }), tokens, outcome }
   }
   return {

@@ -240,6 +240,20 @@ describe('completion ladder', () => {
     assert.deepEqual(provider.asked, [])
   })
 
+  const unsure: [boldness: number, trigger: 'automatic' | 'invoked', ghost: string | undefined][] = [
+    [0.5, 'automatic', 'c'],
+    [0.25, 'automatic', undefined],
+    [0.25, 'invoked', 'unlikely'],
+  ]
+  for (const [boldness, trigger, ghost] of unsure) {
+    it(`copies where the model is too unsure, at boldness ${boldness}, ${trigger}`, async () => {
+      const script = { says: () => 'unlikely', likely: [0.01] }
+      const { ask, records } = bench(script, { boldness })
+      assert.equal(await ask('f(a, b, c)\nf(a, b, ┃)', { trigger }), ghost)
+      assert.equal(records.at(-1)?.answeredBy, ghost === 'c' ? 'copy' : 'model')
+    })
+  }
+
   it('tells that an answer came too late to be shown', async () => {
     const { ask, provider, records } = bench({ says }, {}, 1000)
     const release = hold(provider)
