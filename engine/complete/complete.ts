@@ -208,7 +208,7 @@ class LadderCompleter implements Completer {
     const reason = gated ?? (provider || copied !== '' ? undefined : nothingToCopy)
     if (reason !== undefined) {
       this.#record(asked, { text: '', shown: '', outcome: reason, answeredBy: 'gate' })
-      this.parts.log.debug(`No suggestion: ${reason}.`)
+      this.parts.log.trace(`No suggestion: ${reason}.`)
       return undefined
     }
     const found = provider
@@ -231,7 +231,7 @@ class LadderCompleter implements Completer {
         outcome: nothing ?? 'suggested',
       })
     if (nothing !== undefined && (found.answeredBy !== 'model' || found.text !== ''))
-      this.parts.log.debug(`No suggestion: ${nothing}.`)
+      this.parts.log.trace(`No suggestion: ${nothing}.`)
     return place(fitted.text, input, context)
   }
 
@@ -475,7 +475,7 @@ class LadderCompleter implements Completer {
     const isShortened = doubt && shaped.text !== applyFilters(this.#filters.shape, whole, context).text
     const reason =
       doubt?.keep === 0 ? doubt.reason : shaped.text === '' ? reasonForNothing(shaped) : undefined
-    if (reason !== undefined) this.parts.log.debug(`No suggestion: ${reason}.`)
+    if (reason !== undefined) this.parts.log.trace(`No suggestion: ${reason}.`)
     const fitted = applyFilters(this.#filters.fit, shaped.text, context)
     const suggested = isShortened ? `suggested, ${doubt.reason}` : 'suggested'
     const answeredBy = answererOf(running)

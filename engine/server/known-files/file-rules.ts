@@ -3,8 +3,13 @@ import { URI, Utils } from 'vscode-uri'
 import { expandBraces, isMatchedBy, isSecretPath } from './secret-files'
 import { parsePattern, type PathPattern } from './path-pattern'
 
+// More documents are not open at once.
+const mostRemembered = 1000
+
 export class FileRules {
   readonly #excluded: readonly PathPattern[]
+  // Asked with every keystroke.
+  readonly #refusals = new Map<string, string | undefined>()
 
   /**
    * @param exclude `hearth.exclude`
@@ -19,6 +24,14 @@ export class FileRules {
 
   /** Why its text is not to be used, as part of a sentence; undefined when nothing speaks against it. */
   refusal(uri: string): string | undefined {
+    if (this.#refusals.has(uri)) return this.#refusals.get(uri)
+    if (this.#refusals.size >= mostRemembered) this.#refusals.clear()
+    const refusal = this.#refuse(uri)
+    this.#refusals.set(uri, refusal)
+    return refusal
+  }
+
+  #refuse(uri: string): string | undefined {
     const { path } = URI.parse(uri)
     if (isSecretPath(path)) return 'its name is that of a file of keys or passwords'
     const relative = this.folderOf(uri) === undefined ? path.replace(/^\/+/, '') : this.relativePath(uri)
