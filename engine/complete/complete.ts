@@ -1,24 +1,31 @@
 // Ghost text, from a cursor to a suggestion: cache, a running request that still fits, or the model.
 import { isAbort, sleep } from '../base/signal'
 import type { Log } from '../base/log'
+import type { AnsweredBy } from '../protocol/messages'
 import type { Settings } from '../protocol/settings'
-import type { AnswerToken, Usage } from '../protocol/chat'
-import type { AnsweredBy, PromptPart } from '../protocol/messages'
-import type { Finished, Provider } from '../provider/provider'
-import { readStream } from '../provider/read-stream'
+import type { Provider } from '../provider/provider'
 import { drawAlternatives } from './alternatives'
+import {
+  completionRecord,
+  partsOf,
+  reasonForNothing,
+  tooSlow,
+  type Asked,
+  type CompletionRecord,
+  type Outcome,
+} from './completion-record'
 import { readContext, type CompletionInput, type CursorContext } from './context'
 import { CopySuggestions } from './copy-suggestion'
 import { waitTime } from './debounce'
 import { fitClosers } from './fit-closers'
-import { GhostCache, sameAfter } from './ghost-cache'
-import { findDoubt } from './postprocess/confidence'
-import { allFilters, applyFilters, type Filtered, type Filters } from './postprocess/filter'
+import { reasonNotToAsk } from './gates'
+import { GhostCache } from './ghost-cache'
+import { ModelRequest, type Cause } from './model-request'
 import { FilesInPrompt, wantsFiles, withFiles, type ChosenFiles } from './other-files/files-in-prompt'
 import type { Surroundings } from './other-files/surroundings'
+import { allFilters, applyFilters, type Filters } from './postprocess/filter'
 import { PromptLayout } from './prompt-layout'
-import { dropUnfinishedLine, isComplete, stopsOf } from './read-suggestion'
-import { doubtBeforeRest, hasRest, restAt } from './rejoin'
+import { hasRest } from './rejoin'
 import { WindowSize } from './window-size'
 
 /** What to show, with offsets into the document as it was passed in. Line breaks are `\n`. */
@@ -27,26 +34,6 @@ export interface Suggestion {
   /** The characters it replaces. Empty at the cursor, unless closers or a selected list item are taken over. */
   start: number
   end: number
-}
-
-/** One request to the model, or one that needed none, for the request log. */
-export interface CompletionRecord {
-  prompt: string
-  /** What the model wrote, or what was left to show of it. */
-  text: string
-  outcome: string
-  answeredBy: AnsweredBy
-  usage?: Usage
-  /** Milliseconds from giving it up to its end. */
-  givenUpMs?: number
-  /** Where the cursor was, counted from 0. */
-  place: { uri: string; line: number; character: number }
-  /** What was left to show there. */
-  shown: string
-  /** What the model was given, in this order; absent when it was not asked. */
-  parts?: PromptPart[]
-  /** Milliseconds from the request of the editor to its end. */
-  ms: number
 }
 
 export interface CompleterParts {
@@ -107,47 +94,13 @@ interface Found {
   answeredBy: AnsweredBy
 }
 
-/** A request of the editor. */
-interface Asked {
-  context: CursorContext
-  /** By `performance.now()`. */
-  askedAt: number
-}
-
-/** What made a request: `ahead` is nobody yet. */
-type Cause = CompletionInput['trigger'] | 'ahead'
-
-/** A request the model is working on. */
-interface Running extends Asked {
-  readonly cause: Cause
-  controller: AbortController
-  /** What the model has written so far. */
-  text: string
-  readonly tokens: AnswerToken[]
-  /** How unsure the suggestion may be: `hearth.completion.boldness`, or all when it was asked for by hand. */
-  readonly boldness: number
-  /** Whether the text has to come to the rest of the line, which the model does not see. */
-  readonly rejoins: boolean
-  /** What the model is shown of other files. */
-  readonly others: ChosenFiles | undefined
-  /** The most that was typed since, by the requests that wait for it. */
-  typed: string
-  waiters: number
-  /** Why it was given up. */
-  givenUp: string
-  /** Runs while nobody waits. */
-  grace: NodeJS.Timeout | undefined
-  /** The shaped text; undefined when it was given up. */
-  done: Promise<string | undefined>
-}
-
 class LadderCompleter implements Completer {
   readonly #cache = new GhostCache()
   readonly #copies = new CopySuggestions()
   #window = new WindowSize()
   #layout = new PromptLayout()
   readonly #files = new FilesInPrompt()
-  #running: Running | undefined
+  #running: ModelRequest | undefined
   #waiting: AbortController | undefined
   #drawing: AbortController | undefined
   #acceptedIn: string | undefined
@@ -169,7 +122,7 @@ class LadderCompleter implements Completer {
     this.#window = new WindowSize()
     this.#layout = new PromptLayout()
     this.#files.forget()
-    this.#running?.controller.abort()
+    this.#running?.giveUp()
     this.#waiting?.abort()
     this.#drawing?.abort()
   }
@@ -183,8 +136,8 @@ class LadderCompleter implements Completer {
     const known = this.#cache.find(context)
     if (known) return known.rest
     const running = this.#running
-    if (running && typedSince(running.context, context) === '') return running.done.catch(() => undefined)
-    if (running && !isUnasked(running)) return undefined
+    if (running?.isFor(context)) return running.done.catch(() => undefined)
+    if (running && !running.isUnasked) return undefined
     if (supposed && !this.#layout.continues(context.uri, context.layout)) return undefined
     this.stopPreparing()
     const asked = { context, askedAt: performance.now() }
@@ -192,7 +145,7 @@ class LadderCompleter implements Completer {
   }
 
   stopPreparing(): void {
-    if (this.#running && isUnasked(this.#running)) this.#giveUp(this.#running, goneAstray)
+    if (this.#running?.isUnasked) this.#running.giveUp()
   }
 
   async complete(input: CompletionInput, signal: AbortSignal): Promise<Suggestion | undefined> {
@@ -305,14 +258,14 @@ class LadderCompleter implements Completer {
       return { text: known.rest, answeredBy: known.typed > 0 ? 'typing' : 'cache' }
 
     const running = this.#running
-    const typed = running && typedSince(running.context, context)
-    if (running && typed !== undefined && agrees(running.text, typed)) {
+    const typed = running?.typedUntil(context)
+    if (running && typed !== undefined) {
       this.#waiting?.abort()
-      running.typed = typed
-      await this.#join(running, signal)
+      running.follow(typed)
+      await running.join(signal)
       // Somebody newer may have taken over; only the latest request may ask again.
       if (signal.aborted || (this.#running && this.#running !== running)) return undefined
-      if (running.givenUp === tooSlow) {
+      if (running.wasTooSlow) {
         this.#record(asked, { text: '', shown: '', outcome: tooSlow, answeredBy: 'running' })
         return undefined
       }
@@ -324,7 +277,7 @@ class LadderCompleter implements Completer {
   }
 
   async #ask(input: CompletionInput, asked: Asked, signal: AbortSignal): Promise<string | undefined> {
-    this.#running?.controller.abort()
+    this.#running?.giveUp()
     this.#waiting?.abort()
     const waiting = new AbortController()
     this.#waiting = waiting
@@ -342,29 +295,7 @@ class LadderCompleter implements Completer {
     }
     // Read only now: the model that was there before the wait may be gone, or another.
     const provider = this.parts.provider()
-    return provider && this.#join(this.#start(asked, provider, input.trigger), signal)
-  }
-
-  /** Waits for a running request without owning it: leaving is quick, and the last one out turns off the light. */
-  async #join(running: Running, signal: AbortSignal): Promise<string | undefined> {
-    running.waiters++
-    clearTimeout(running.grace)
-    try {
-      return await raceAbort(running.done, signal)
-    } finally {
-      running.waiters--
-      if (running.waiters === 0) this.#giveUpLater(running)
-    }
-  }
-
-  #giveUpLater(running: Running): void {
-    if (this.#running !== running) return
-    running.grace = setTimeout(() => running.controller.abort(), this.parts.graceMs ?? defaultGraceMs)
-  }
-
-  #giveUp(running: Running, reason: string): void {
-    running.givenUp = reason
-    running.controller.abort()
+    return provider && this.#start(asked, provider, input.trigger).join(signal)
   }
 
   /** What was shown before a setting was changed may be more, or less, than what is wanted now. */
@@ -374,35 +305,32 @@ class LadderCompleter implements Completer {
     if (now === this.#madeWith) return
     this.#madeWith = now
     this.#cache.clear()
-    this.#running?.controller.abort()
+    this.#running?.giveUp()
   }
 
-  #start(asked: Asked, provider: Provider, cause: Cause): Running {
+  #start(asked: Asked, provider: Provider, cause: Cause): ModelRequest {
     const { context } = asked
+    const { log, graceMs = defaultGraceMs, readingMs = defaultReadingMs } = this.parts
     this.#layout.note(context.uri, context.layout)
-    const rejoins = cause !== 'invoked' && !provider.capabilities.fim && hasRest(context.lineSuffix)
-    const running: Running = {
-      ...asked,
-      controller: new AbortController(),
-      text: '',
-      tokens: [],
-      // A text that comes to the rest of the line by itself is sure enough.
-      boldness: cause === 'invoked' || rejoins ? 1 : this.parts.settings().boldness,
-      rejoins,
-      cause,
+    const running = new ModelRequest(asked, cause, {
+      provider,
+      settings: this.parts.settings(),
+      filters: this.#filters,
       others: this.#otherFiles(context, provider),
-      typed: '',
-      waiters: 0,
-      givenUp: goneAstray,
-      grace: undefined,
-      done: Promise.resolve(undefined),
-    }
-    this.#running = running
-    running.done = this.#generate(running, provider).finally(() => {
-      if (this.#running === running) this.#running = undefined
+      window: this.#window,
+      log,
+      record: (of, outcome) => this.#record(of, outcome),
+      keep: (text) => this.#cache.put(context, text),
+      graceMs,
+      readingMs,
     })
+    this.#running = running
     // Whoever joined gets the error; when all have left, the log of the request still tells.
-    running.done.catch((error: unknown) => this.parts.log.debug(`A completion failed: ${String(error)}`))
+    running.done
+      .finally(() => {
+        if (this.#running === running) this.#running = undefined
+      })
+      .catch((error: unknown) => log.debug(`A completion failed: ${String(error)}`))
     return running
   }
 
@@ -412,167 +340,9 @@ class LadderCompleter implements Completer {
     return this.#files.next(context, provider, this.#window.pace, () => surroundings(context.uri))
   }
 
-  async #generate(running: Running, provider: Provider): Promise<string | undefined> {
-    const { context, controller } = running
-    const { maxTokens, timeBudgetMs } = this.parts.settings()
-    const request = {
-      ...(running.others ? withFiles(context, running.others) : context.prompt),
-      maxTokens,
-      stop: stopsOf(context),
-      timeBudgetMs,
-      // Where all is shown, nobody needs to work out how likely it is.
-      ...(running.boldness < 1 && { onToken: (token: AnswerToken) => void running.tokens.push(token) }),
-    }
-    const reading =
-      running.cause === 'invoked'
-        ? undefined
-        : setTimeout(() => this.#giveUp(running, tooSlow), this.parts.readingMs ?? defaultReadingMs)
-    const parts = partsOf(context, running.others, provider.capabilities.fim)
-    const inner = new AbortController()
-    let givenUpAt = 0
-    controller.signal.addEventListener('abort', () => (givenUpAt = performance.now()), { once: true })
-    const stream = provider.complete(request, AbortSignal.any([controller.signal, inner.signal]))
-    let raw = ''
-    const end = await readStream(stream, (piece) => {
-      clearTimeout(reading)
-      raw += piece
-      running.text = raw
-      if (!agrees(running.text, running.typed)) controller.abort()
-      // Aborting and reading on, rather than leaving the loop, gets the usage too.
-      const { text, tokens, boldness } = running
-      if (isDone(running, this.#filters) || findDoubt(text, tokens, boldness, false)) inner.abort()
-    })
-      .catch((error: unknown) => {
-        const outcome = `failed: ${error instanceof Error ? error.message : String(error)}`
-        this.#record(running, { text: raw, shown: '', outcome, answeredBy: answererOf(running), parts })
-        throw error
-      })
-      .finally(() => clearTimeout(reading))
-    if (end.finishReason !== 'cancelled' || inner.signal.aborted)
-      return this.#finish(running, raw, end, parts)
-    this.#window.note(end.usage)
-    this.#record(running, {
-      text: raw,
-      shown: '',
-      outcome: running.givenUp,
-      answeredBy: answererOf(running),
-      parts,
-      usage: end.usage,
-      givenUpMs: performance.now() - givenUpAt,
-    })
-    return undefined
+  #record(asked: Asked, outcome: Outcome): void {
+    this.parts.record?.(completionRecord(asked, outcome))
   }
-
-  #finish(running: Running, raw: string, end: Finished, parts: PromptPart[]): string {
-    const { context } = running
-    this.#window.note(end.usage)
-    const doubt = running.rejoins
-      ? doubtBeforeRest(running.text, context.lineSuffix)
-      : findDoubt(running.text, running.tokens, running.boldness, true)
-    const whole = end.finishReason === 'length' ? dropUnfinishedLine(running.text) : running.text
-    const sure = whole.slice(0, doubt?.keep)
-    const shaped = applyFilters(this.#filters.shape, sure, context)
-    const isShortened = doubt && shaped.text !== applyFilters(this.#filters.shape, whole, context).text
-    const reason =
-      doubt?.keep === 0 ? doubt.reason : shaped.text === '' ? reasonForNothing(shaped) : undefined
-    if (reason !== undefined) this.parts.log.trace(`No suggestion: ${reason}.`)
-    const fitted = applyFilters(this.#filters.fit, shaped.text, context)
-    const suggested = isShortened ? `suggested, ${doubt.reason}` : 'suggested'
-    const answeredBy = answererOf(running)
-    const late = running.waiters > 0 ? undefined : answeredBy === 'ahead' ? prepared : lateAnswer
-    this.#record(running, {
-      text: raw,
-      shown: late === undefined ? fitted.text : '',
-      outcome: reason ?? (fitted.text === '' ? reasonForNothing(fitted) : (late ?? suggested)),
-      answeredBy,
-      parts,
-      usage: end.usage,
-    })
-    this.#cache.put(context, shaped.text)
-    return shaped.text
-  }
-
-  #record({ context, askedAt }: Asked, record: Omit<CompletionRecord, 'prompt' | 'place' | 'ms'>): void {
-    const { prompt, uri, position } = context
-    this.parts.record?.({
-      prompt: `${prompt.prefix}${prompt.typed}┃${prompt.suffix}`,
-      place: { uri, ...position },
-      ms: performance.now() - askedAt,
-      ...record,
-    })
-  }
-}
-
-// Outcomes, in words for the log.
-const goneAstray = 'given up: the text went another way or nobody waited'
-const tooSlow =
-  'given up: the model took too long to read the text before the cursor; the next request goes on from there, and a smaller model reads faster'
-const lateAnswer = 'kept for the next keystroke: nobody waited any more'
-const prepared = 'prepared before anybody asked'
-
-/** Whether nobody has asked for it, or waits for it by now. */
-function isUnasked({ cause, waiters }: Running): boolean {
-  return cause === 'ahead' && waiters === 0
-}
-
-function answererOf({ cause }: Running): AnsweredBy {
-  return cause === 'ahead' ? 'ahead' : 'model'
-}
-
-/** What the model is given, in the order in which it reads it. */
-function partsOf({ prompt }: CursorContext, others: ChosenFiles | undefined, fim: boolean): PromptPart[] {
-  const files =
-    others?.pieces.map(({ path, origin, text }) => ({ name: `${path}, which ${origin}`, text })) ?? []
-  const parts = [
-    ...files,
-    { name: 'before the cursor', text: prompt.prefix },
-    // Without fill-in-the-middle tokens there is no place for it.
-    { name: 'after the cursor', text: fim ? prompt.suffix : '' },
-    { name: 'the line up to the cursor, and what was typed since', text: prompt.typed },
-  ]
-  return parts.filter(({ text }) => text !== '')
-}
-
-/** Gates that cost nothing, in words for the log. Asking by hand passes those that only guard against noise. */
-function reasonNotToAsk(
-  input: CompletionInput,
-  context: CursorContext,
-  settings: Settings['completion'],
-): string | undefined {
-  if ((context.prompt.prefix + context.prompt.typed).trim() === '') return 'there is nothing to go on'
-  if (input.trigger === 'invoked') return undefined
-  const { lineSuffix, before } = context
-  if (!settings.enabled) return 'hearth.completion.enabled is off'
-  if (!(settings.languages[input.languageId] ?? settings.languages['*'] ?? true))
-    return `hearth.completion.languages turns ${input.languageId} off`
-  if (before.trim() === '') return 'the document starts here'
-  if (/[\p{L}\p{N}_$]$/u.test(before) && /^[\p{L}\p{N}_$]/u.test(lineSuffix))
-    return 'the cursor is inside a word'
-  return undefined
-}
-
-/** Why nothing is shown, in words for the log. */
-function reasonForNothing({ droppedBy }: Filtered): string {
-  return droppedBy === undefined ? 'the model had nothing to add' : `dropped by ${droppedBy}`
-}
-
-/** Whether what follows would be cut anyway. */
-function isDone({ text, context, rejoins }: Running, filters: Filters): boolean {
-  return isComplete(text, context, filters) || (rejoins && restAt(text, context.lineSuffix) >= 0)
-}
-
-/** What was typed between two places, or undefined when one does not lead to the other. */
-function typedSince(then: CursorContext, now: CursorContext): string | undefined {
-  if (then.uri !== now.uri || !sameAfter(then.after, now.after)) return undefined
-  // The end of the older text is looked up in the newer one; both hold the last characters only.
-  const anchor = then.near.slice(-128)
-  const at = now.near.lastIndexOf(anchor)
-  if (at < 0 || (then.near.length < 128 && at > 0)) return undefined
-  return now.near.slice(at + anchor.length)
-}
-
-function agrees(text: string, typed: string): boolean {
-  return text.startsWith(typed) || typed.startsWith(text)
 }
 
 function place(text: string, input: CompletionInput, context: CursorContext): Suggestion | undefined {
@@ -584,14 +354,4 @@ function place(text: string, input: CompletionInput, context: CursorContext): Su
     start: selected?.start ?? input.offset,
     end: (selected?.end ?? input.offset) + replaced,
   }
-}
-
-/** Settles with the promise, or with undefined as soon as the signal aborts. */
-function raceAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
-  return new Promise((resolve, reject) => {
-    const leave = (): void => resolve(undefined)
-    if (signal.aborted) return leave()
-    signal.addEventListener('abort', leave, { once: true })
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', leave))
-  })
 }

@@ -1,12 +1,8 @@
 // What else is suggested to somebody who asks by hand.
 import assert from 'node:assert/strict'
 import { createLog } from '../../../engine/base/log'
-import {
-  createCompleter,
-  type Completer,
-  type CompletionRecord,
-  type Suggestion,
-} from '../../../engine/complete/complete'
+import { createCompleter, type Completer, type Suggestion } from '../../../engine/complete/complete'
+import type { CompletionRecord } from '../../../engine/complete/completion-record'
 import type { CompletionInput } from '../../../engine/complete/context'
 import { parseSettings } from '../../../engine/protocol/settings'
 import { scriptedProvider, type Script, type ScriptedProvider } from './scripted-provider'

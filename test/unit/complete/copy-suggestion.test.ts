@@ -1,7 +1,8 @@
 // What is suggested while there is no model, from documents alone.
 import assert from 'node:assert/strict'
 import { silentLog } from '../../../engine/base/log'
-import { createCompleter, type CompletionRecord } from '../../../engine/complete/complete'
+import { createCompleter } from '../../../engine/complete/complete'
+import type { CompletionRecord } from '../../../engine/complete/completion-record'
 import { parseSettings } from '../../../engine/protocol/settings'
 
 interface Row {

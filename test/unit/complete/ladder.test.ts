@@ -1,7 +1,8 @@
 // Which requests reach the model: the cache, joining, cancelling and waiting, seen through a scripted provider.
 import assert from 'node:assert/strict'
 import { createLog } from '../../../engine/base/log'
-import { createCompleter, type Completer, type CompletionRecord } from '../../../engine/complete/complete'
+import { createCompleter, type Completer } from '../../../engine/complete/complete'
+import type { CompletionRecord } from '../../../engine/complete/completion-record'
 import { parseSettings, type Settings } from '../../../engine/protocol/settings'
 import { scriptedProvider, type Script, type ScriptedProvider } from './scripted-provider'
 

@@ -1,7 +1,8 @@
 // Prompts with pieces of other files in them, whole, and how long the pieces stay.
 import assert from 'node:assert/strict'
 import { silentLog } from '../../../../engine/base/log'
-import { createCompleter, type CompletionRecord } from '../../../../engine/complete/complete'
+import { createCompleter } from '../../../../engine/complete/complete'
+import type { CompletionRecord } from '../../../../engine/complete/completion-record'
 import type { Surroundings } from '../../../../engine/complete/other-files/surroundings'
 import { parseSettings, type Settings } from '../../../../engine/protocol/settings'
 import type { CompletionRequest } from '../../../../engine/provider/provider'
