@@ -54,7 +54,7 @@ export interface Replay {
   runs: LogEntry[]
   /** Those of them that were made before anybody asked. */
   ahead: LogEntry[]
-  /** Ghosts that were shown and that no answer of the model leads to. */
+  /** Ghosts that were shown and that neither an answer of the model nor a copy leads to. */
   stale: string[]
 }
 
@@ -92,7 +92,8 @@ export async function replay(
     strokes,
     log.entries.filter((entry) => !ahead.includes(entry)),
   )
-  return { strokes, runs, ahead, stale: findStale(strokes, runs) }
+  const copies = log.entries.filter(({ answeredBy }) => answeredBy === 'copy')
+  return { strokes, runs, ahead, stale: findStale(strokes, runs, copies) }
 }
 
 async function typeTask(
@@ -229,10 +230,18 @@ function attribute(strokes: readonly StrokeRecord[], entries: readonly LogEntry[
   }
 }
 
-/** A ghost stands at the cursor, and is what the model has written somewhere before it, less what was typed since. */
-function findStale(strokes: readonly StrokeRecord[], runs: readonly LogEntry[]): string[] {
-  const written = runs.map(({ prompt, text }) => prompt.slice(0, prompt.indexOf('┃')) + text)
-  return strokes.flatMap(({ ghost, before, offset }) => {
+/**
+ * A ghost stands at the cursor, and is what the model has written somewhere before it, less what was typed since; or the same of a copy,
+ * which stands in the document once more.
+ */
+function findStale(
+  strokes: readonly StrokeRecord[],
+  runs: readonly LogEntry[],
+  copies: readonly LogEntry[],
+): string[] {
+  const textOf = ({ prompt, text }: LogEntry): string => prompt.slice(0, prompt.indexOf('┃')) + text
+  const [written, copied] = [runs.map(textOf), copies.map(textOf)]
+  return strokes.flatMap(({ ghost, before, offset, taken = '' }) => {
     if (!ghost) return []
     const tail = before.slice(-60)
     // Filters may have shortened it, or set its blanks right.
@@ -241,7 +250,8 @@ function findStale(strokes: readonly StrokeRecord[], runs: readonly LogEntry[]):
       text
         .split(tail)
         .some((_, at, parts) => at > 0 && parts.slice(at).join(tail).trimStart().startsWith(start))
-    return ghost.start === offset && written.some(fits) ? [] : [`${tail}┃${ghost.text}`]
+    const isCopy = copied.some(fits) && taken.split(ghost.text.trim()).length > 2
+    return ghost.start === offset && (written.some(fits) || isCopy) ? [] : [`${tail}┃${ghost.text}`]
   })
 }
 
