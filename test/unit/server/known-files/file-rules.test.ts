@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { FileRules } from '../../../../engine/server/known-files/file-rules'
 
-const folder = 'file:///work/project'
+const folder = 'file:///code/project'
 
 describe('file rules', () => {
   const secrets: [path: string, secret: boolean][] = [
@@ -43,7 +43,7 @@ describe('file rules', () => {
     ['**/generated/**', `${folder}/src/generated/x/a.ts`, true],
     ['*.sql', 'file:///elsewhere/a.sql', true],
     ['*.sql', 'untitled:a.sql', true],
-    ['*.ipynb', 'vscode-notebook-cell:/work/project/a.ipynb#W0', true],
+    ['*.ipynb', 'vscode-notebook-cell:/code/project/a.ipynb#W0', true],
     ['src/my%20file.ts', `${folder}/src/my%20file.ts`, false],
     ['src/my file.ts', `${folder}/src/my%20file.ts`, true],
     ['!.env', `${folder}/.env`, true],
@@ -55,7 +55,7 @@ describe('file rules', () => {
 
   const paths: [uri: string, path: string][] = [
     [`${folder}/src/a.ts`, 'src/a.ts'],
-    ['file:///work/project-two/a.ts', 'a.ts'],
+    ['file:///code/project-two/a.ts', 'a.ts'],
     ['untitled:Untitled-1', 'Untitled-1'],
   ]
   for (const [uri, path] of paths)

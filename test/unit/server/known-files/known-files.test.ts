@@ -6,7 +6,7 @@ import type { FileReader } from '../../../../engine/server/known-files/file-read
 import { FileRules } from '../../../../engine/server/known-files/file-rules'
 import { KnownFiles } from '../../../../engine/server/known-files/known-files'
 
-const folder = 'file:///work/project'
+const folder = 'file:///code/project'
 
 interface Bench {
   files: KnownFiles
@@ -102,7 +102,7 @@ describe('known files', () => {
     ],
     [
       'the rules of the repository above the folder count, and no further',
-      { '/work/.gitignore': 'b.ts', '/work/.git/HEAD': 'x', '/.gitignore': 'a.ts' },
+      { '/code/.gitignore': 'b.ts', '/code/.git/HEAD': 'x', '/.gitignore': 'a.ts' },
       { 'a.ts': 'a', 'b.ts': 'b' },
       {},
       ['a.ts'],
@@ -145,7 +145,7 @@ describe('known files', () => {
   }
 
   it('nothing outside the folder is imported, nothing at all is read without trust, and no secret ever', async () => {
-    const disk = { '/work/out.ts': 'x', '.env': 'TOKEN=1', 'c.ts': 'c', '.env.ts': 'y', '.git/HEAD': 'x' }
+    const disk = { '/code/out.ts': 'x', '.env': 'TOKEN=1', 'c.ts': 'c', '.env.ts': 'y', '.git/HEAD': 'x' }
     const text = "import '../out'\nimport './c'\nimport './.env'\n"
     const trusting = bench(disk)
     trusting.open('main.ts', text)
